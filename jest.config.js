@@ -1,0 +1,34 @@
+/** Tests run the TypeScript sources over real local servers; see test/README.md for what lives where. */
+const shared = {
+	modulePathIgnorePatterns: ['<rootDir>/test/n8n/(installs|versions)/', '<rootDir>/dist/'],
+	transform: {
+		'^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }],
+	},
+};
+
+/** The tests that run nodes inside n8n's engine, on one n8n line; `n8nCore` names its copy of n8n-core. */
+const engine = (n8nLine, n8nCore) => ({
+	...shared,
+	displayName: `n8n ${n8nLine}`,
+	testMatch: ['<rootDir>/test/{engine,faults}/**/*.test.ts'],
+	setupFilesAfterEnv: ['<rootDir>/test/contract/everyExchange.ts'],
+	testEnvironment: '<rootDir>/test/engine/environment.js',
+	testEnvironmentOptions: { n8nCore },
+	moduleNameMapper: { '^n8n-workflow$': '<rootDir>/test/engine/n8n-workflow.js' },
+});
+
+module.exports = {
+	projects: [
+		{
+			...shared,
+			displayName: 'unit',
+			testEnvironment: 'node',
+			setupFilesAfterEnv: ['<rootDir>/test/contract/everyAnswer.ts'],
+			testMatch: ['<rootDir>/test/**/*.test.ts'],
+			testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(n8n|engine|faults)/'],
+		},
+		engine('2.41', 'n8n-core'),
+		engine('1.123', 'n8n-core-v1'),
+	],
+	testTimeout: 30_000,
+};

@@ -1,0 +1,151 @@
+import type {
+	IExecuteFunctions,
+	INodeExecutionData,
+	INodeType,
+	INodeTypeDescription,
+} from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+
+import type { AddCaptionsInput } from '../shared/api';
+import { addCaptions } from '../shared/api';
+import {
+	captionTemplateLocator,
+	concurrencyOption,
+	fileFields,
+	fileSources,
+	mirageIcon,
+	rateLimitPatienceOption,
+	videoLocator,
+} from '../shared/fields';
+import { frameOf, isNineSixteenths } from '../shared/fileKinds';
+import type { FileRule } from '../shared/files';
+import { checkedFile, inputError } from '../shared/files';
+import { runItems } from '../shared/items';
+import { openLedger } from '../shared/ledger';
+import type { Video } from '../shared/objects';
+import { jsonOf } from '../shared/objects';
+import { locatorId } from '../shared/parameters';
+import { searchCaptionTemplates, searchVideos } from '../shared/pickers';
+import { hintWaited, runOptions } from '../shared/runOptions';
+
+/**
+ * What the captions endpoint takes (OpenAPI: addCaptions): MP4 or MOV, at most 50 MB, 9:16. Which
+ * megabyte is meant is not said, so the larger one counts here and the API judges the rest. The frame
+ * is looked for in the first megabyte.
+ */
+const VIDEO: FileRule = {
+	label: 'Video',
+	kinds: ['mp4', 'mov'],
+	wanted: 'an upright (9:16) MP4 or MOV video of at most 50 MB',
+	maxBytes: 50 * 1_048_576,
+	startBytes: 1_048_576,
+};
+
+/** Starts captions for a video of the account, an uploaded file, or a file behind a URL. */
+export class MirageAddCaptions implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Mirage Add Captions',
+		name: 'mirageAddCaptions',
+		icon: mirageIcon,
+		group: ['transform'],
+		version: 1,
+		subtitle:
+			'={{ { videoId: "to a Mirage video", binary: "to a file", url: "to a file from a URL" }[$parameter["videoSource"]] }}',
+		description: 'Start adding captions (subtitles) to a video',
+		defaults: { name: 'Mirage Add Captions' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [{ name: 'mirageApi', required: true }],
+		properties: [
+			{
+				displayName:
+					'Mirage bills captions per started minute of the video: 0.15 USD (price of October 2026)',
+				name: 'costNotice',
+				type: 'notice',
+				default: '',
+			},
+			{
+				displayName: 'Video Source',
+				name: 'videoSource',
+				type: 'options',
+				options: [
+					{
+						name: 'Mirage Video',
+						value: 'videoId',
+						description: 'Use a video that Mirage made and that is complete',
+					},
+					fileSources.binary,
+					fileSources.url,
+				],
+				default: 'videoId',
+				description: 'Where the video comes from',
+			},
+			videoLocator({
+				description: 'Video to add captions to. It must be complete.',
+				defaultId: '={{ $json.id }}',
+				show: { videoSource: ['videoId'] },
+			}),
+			...fileFields({
+				prefix: 'video',
+				label: 'Video',
+				defaultField: 'data',
+				wanted: 'the video, an upright (9:16) MP4 or MOV of at most 50 MB',
+				urlPlaceholder: 'e.g. https://example.com/video.mp4',
+			}),
+			captionTemplateLocator({ description: 'Style of the captions' }),
+			{
+				displayName: 'Options',
+				name: 'options',
+				type: 'collection',
+				placeholder: 'Add option',
+				default: {},
+				options: [concurrencyOption, rateLimitPatienceOption],
+			},
+		],
+	};
+
+	methods = { listSearch: { searchVideos, searchCaptionTemplates } };
+
+	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		const { concurrency, gate } = runOptions(this);
+		const ledger = openLedger(this);
+		const output = await runItems(this, {
+			concurrency,
+			ledger,
+			check: async (i): Promise<AddCaptionsInput> => {
+				const templateId = locatorId(this, 'captionTemplateId', 'Caption Template', i);
+				if (this.getNodeParameter('videoSource', i) === 'videoId')
+					return { templateId, videoId: locatorId(this, 'videoId', 'Video', i) };
+				const video = await checkedFile(
+					this,
+					i,
+					{ source: 'videoSource', field: 'videoField', url: 'videoUrl' },
+					VIDEO,
+				);
+				const frame = frameOf(video.start);
+				if (frame && !isNineSixteenths(frame))
+					throw inputError(
+						this,
+						i,
+						VIDEO,
+						`the picture is ${Math.round(frame.width)} × ${Math.round(frame.height)}, and captions need an upright 9:16 picture`,
+						'Crop the video to 9:16, for example 1080 × 1920, and run the node again. Nothing was sent.',
+					);
+				return { templateId, video };
+			},
+			run: async (input, i) => {
+				const source = 'videoId' in input ? input.videoId : input.video.fingerprint;
+				const fingerprint = JSON.stringify(['captions', input.templateId, source]);
+				let video = ledger.find<Video>(i, fingerprint);
+				if (!video) {
+					video = await addCaptions(this, gate, input, ledger.ids());
+					ledger.add(i, fingerprint, { id: video.id, value: video });
+				}
+				return [{ json: jsonOf(video), pairedItem: { item: i } }];
+			},
+		});
+		hintWaited(this, gate);
+		return [output];
+	}
+}

@@ -1,0 +1,274 @@
+import type {
+	IExecuteFunctions,
+	INodeExecutionData,
+	INodeType,
+	INodeTypeDescription,
+} from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+
+import { createTextOverlay, getTextOverlay } from '../shared/api';
+import {
+	concurrencyOption,
+	fileFields,
+	fileSources,
+	mirageIcon,
+	outputField,
+	rateLimitPatienceOption,
+} from '../shared/fields';
+import type { FileRule } from '../shared/files';
+import { checkedFile } from '../shared/files';
+import { runItems } from '../shared/items';
+import { openLedger } from '../shared/ledger';
+import type { TextOverlay } from '../shared/objects';
+import { requiredId, requiredText } from '../shared/parameters';
+import { hintWaited, runOptions } from '../shared/runOptions';
+import { maxPollIntervalOption, pollIntervalOption, timeoutOption } from '../shared/waitOptions';
+import { jobOutput, waitForOverlays } from './results';
+import { MAX_TEXTS, overlayTexts } from './texts';
+
+/** Source video formats (OpenAPI: CreateMetaTextOverlayRequest). */
+const VIDEO: FileRule = {
+	label: 'Video',
+	kinds: ['mp4', 'mov'],
+	wanted: 'an MP4 or MOV video',
+};
+
+const creates = { operation: ['create'] };
+const waits = { waitForCompletion: [true] };
+const onlyWhileWaiting = { displayOptions: { show: { '/waitForCompletion': [true] } } };
+
+/** Writes up to four texts onto a video, each giving a video of its own. */
+export class MirageMetaTextOverlay implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Mirage Meta Text Overlay',
+		name: 'mirageMetaTextOverlay',
+		icon: mirageIcon,
+		group: ['transform'],
+		version: 1,
+		subtitle: '={{ { create: "create", get: "get" }[$parameter["operation"]] + ": text overlay" }}',
+		description: 'Write texts onto a video, to get up to four variants of it',
+		defaults: { name: 'Mirage Meta Text Overlay' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [{ name: 'mirageApi', required: true }],
+		properties: [
+			{
+				displayName:
+					'Mirage bills every text overlay that is started. The Mirage platform dashboard shows the price.',
+				name: 'costNotice',
+				type: 'notice',
+				default: '',
+				displayOptions: { show: creates },
+			},
+			{
+				displayName: 'Operation',
+				name: 'operation',
+				type: 'options',
+				noDataExpression: true,
+				options: [
+					{
+						name: 'Create',
+						value: 'create',
+						description: 'Start rendering texts onto a video',
+						action: 'Create a text overlay',
+					},
+					{
+						name: 'Get',
+						value: 'get',
+						description: 'Get the videos of a text overlay that was started before',
+						action: 'Get a text overlay',
+					},
+				],
+				default: 'create',
+			},
+			{
+				displayName: 'Video Source',
+				name: 'videoSource',
+				type: 'options',
+				options: [fileSources.binary, fileSources.url],
+				default: 'binary',
+				description: 'Where the video comes from',
+				displayOptions: { show: creates },
+			},
+			...fileFields({
+				prefix: 'video',
+				label: 'Video',
+				defaultField: 'data',
+				wanted: 'the video, an MP4 or MOV',
+				urlPlaceholder: 'e.g. https://example.com/video.mp4',
+				show: creates,
+			}),
+			{
+				displayName: 'Texts',
+				name: 'texts',
+				type: 'fixedCollection',
+				typeOptions: { multipleValues: true, maxAllowedFields: MAX_TEXTS },
+				placeholder: 'Add Text',
+				default: { values: [{ text: '', font: '', size: 0, color: '' }] },
+				required: true,
+				description: 'One to four texts. Each gives a video of its own.',
+				displayOptions: { show: creates },
+				options: [
+					{
+						displayName: 'Text',
+						name: 'values',
+						values: [
+							{
+								displayName: 'Text',
+								name: 'text',
+								type: 'string',
+								default: '',
+								placeholder: 'e.g. Only this week!',
+								description: 'Words to write onto the video',
+							},
+							{
+								displayName: 'Font',
+								name: 'font',
+								type: 'string',
+								default: '',
+								placeholder: 'e.g. Montserrat',
+								description: 'Name of the font. Leave empty to let Mirage decide.',
+							},
+							{
+								displayName: 'Size',
+								name: 'size',
+								type: 'number',
+								typeOptions: { minValue: 0 },
+								default: 0,
+								hint: 'With 0, Mirage decides',
+								description: 'Height of the letters in pixels. Leave at 0 to let Mirage decide.',
+							},
+							{
+								displayName: 'Color',
+								name: 'color',
+								type: 'color',
+								default: '',
+								description:
+									'Color of the letters, like #FFFFFF. Leave empty to let Mirage decide.',
+							},
+						],
+					},
+				],
+			},
+			{
+				displayName: 'Overlay ID',
+				name: 'overlayId',
+				type: 'string',
+				required: true,
+				default: '={{ $json.id }}',
+				placeholder: 'e.g. d7f76ec6-2500-4d23-a2bc-648f4e904555',
+				description: 'ID that the operation "Create" returned',
+				displayOptions: { show: { operation: ['get'] } },
+			},
+			{
+				displayName: 'Wait for Completion',
+				name: 'waitForCompletion',
+				type: 'boolean',
+				default: true,
+				description:
+					'Whether to wait until the videos are rendered and output one item for each text. If off, the job is output as it is.',
+			},
+			{
+				displayName: 'Download Videos',
+				name: 'downloadVideos',
+				type: 'boolean',
+				default: true,
+				description: 'Whether to add the rendered video to each item as a file',
+				displayOptions: { show: waits },
+			},
+			outputField({
+				defaultField: 'data',
+				what: 'the rendered video, an MP4 file',
+				show: { ...waits, downloadVideos: [true] },
+			}),
+			{
+				displayName: 'Options',
+				name: 'options',
+				type: 'collection',
+				placeholder: 'Add option',
+				default: {},
+				options: [
+					{ ...concurrencyOption, displayOptions: { show: { '/operation': ['create'] } } },
+					maxPollIntervalOption(onlyWhileWaiting),
+					pollIntervalOption(onlyWhileWaiting),
+					{ ...rateLimitPatienceOption, displayOptions: { show: { '/operation': ['create'] } } },
+					timeoutOption(
+						'How long to wait until it is an error. The job goes on all the same, and can be read later with "Get".',
+						onlyWhileWaiting,
+					),
+				],
+			},
+		],
+	};
+
+	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		const { concurrency, gate } = runOptions(this);
+		const ledger = openLedger(this);
+		const wait = this.getNodeParameter('waitForCompletion', 0) === true;
+		const fileFieldOf = (i: number) =>
+			wait && this.getNodeParameter('downloadVideos', i) === true
+				? requiredText(this, 'outputField', 'Put Output in Field', i)
+				: undefined;
+		const output = await runItems<
+			{ fileField?: string; start(): Promise<TextOverlay | { id: string }> },
+			{ fileField?: string; overlay: TextOverlay | { id: string } }
+		>(this, {
+			concurrency,
+			ledger,
+			check: async (i) => {
+				const fileField = fileFieldOf(i);
+				if (this.getNodeParameter('operation', i) === 'get') {
+					const id = requiredId(this, 'overlayId', 'Overlay ID', i);
+					return {
+						fileField,
+						start: async () => (wait ? { id } : await getTextOverlay(this, id)),
+					};
+				}
+				const texts = overlayTexts(this, i);
+				const video = await checkedFile(
+					this,
+					i,
+					{ source: 'videoSource', field: 'videoField', url: 'videoUrl' },
+					VIDEO,
+				);
+				const fingerprint = JSON.stringify(['overlay', texts, video.fingerprint]);
+				return {
+					fileField,
+					start: async () => {
+						const earlier = ledger.find<TextOverlay>(i, fingerprint);
+						if (earlier) return earlier;
+						const overlay = await createTextOverlay(this, gate, { video, texts });
+						ledger.add(i, fingerprint, { id: overlay.id, value: overlay });
+						return overlay;
+					},
+				};
+			},
+			run: async ({ fileField, start }) => ({ fileField, overlay: await start() }),
+			finish: async (started) => {
+				if (!wait)
+					return new Map(
+						[...started].map(([i, { overlay }]) => [
+							i,
+							{ output: jobOutput(overlay as TextOverlay) },
+						]),
+					);
+				return await waitForOverlays(
+					this,
+					new Map(
+						[...started].map(([i, { fileField, overlay }]) => [
+							i,
+							{ overlayId: overlay.id, fileField },
+						]),
+					),
+				);
+			},
+			onFail: (i) => {
+				if (this.getNodeParameter('operation', i) !== 'get') return {};
+				return { id: String(this.getNodeParameter('overlayId', i, '')) };
+			},
+		});
+		hintWaited(this, gate);
+		return [output];
+	}
+}

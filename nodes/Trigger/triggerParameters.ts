@@ -1,0 +1,61 @@
+import type { IBinaryData, IDataObject, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
+import { NodeOperationError } from 'n8n-workflow';
+
+import type { Video } from '../shared/objects';
+import { isCaptioned } from '../shared/objects';
+
+/** What the person chose in the panel. */
+export interface TriggerParameters {
+	/** Whether a video has ended in a chosen way and comes from the chosen source. */
+	wanted: (video: Video) => boolean;
+	/** Whether the file of this video belongs into its item. */
+	needsFile: (video: Video) => boolean;
+	/** Name of the binary field for the file. */
+	outputField: string;
+	/** Whether files are downloaded at all. */
+	downloads: boolean;
+	/** The choice in words: `completed or failed`. */
+	events: string;
+}
+
+const STATUS_OF_EVENT: Record<string, string> = {
+	completed: 'COMPLETE',
+	failed: 'FAILED',
+	cancelled: 'CANCELLED',
+};
+
+/** Reads the node's parameters. Throws `NodeOperationError` when no event or no field name is given. */
+export function triggerParameters(ctx: IPollFunctions): TriggerParameters {
+	const events = [ctx.getNodeParameter('events', [])].flat().map(String);
+	const statuses = new Set(events.map((event) => STATUS_OF_EVENT[event]));
+	if (statuses.size === 0 || statuses.has(undefined))
+		throw new NodeOperationError(ctx.getNode(), 'Events holds none that this trigger knows', {
+			description: 'Choose at least one event: completed, failed or cancelled.',
+		});
+	const source = ctx.getNodeParameter('source', 'all');
+	const downloads = ctx.getNodeParameter('downloadVideo', false) === true;
+	const outputField = String(ctx.getNodeParameter('outputField', 'data')).trim();
+	if (downloads && outputField === '')
+		throw new NodeOperationError(ctx.getNode(), 'Put Output File in Field is empty', {
+			description: 'Enter the name of the binary field for the file, such as "data".',
+		});
+	return {
+		wanted: (video) =>
+			statuses.has(video.status) &&
+			(source === 'all' || isCaptioned(video) === (source === 'captioned')),
+		needsFile: (video) => downloads && video.status === 'COMPLETE',
+		outputField,
+		downloads,
+		events: events.join(' or '),
+	};
+}
+
+/** The item for a video: the API's object, and its file if there is one. */
+export function itemOf(
+	video: Video,
+	{ outputField }: TriggerParameters,
+	file?: IBinaryData,
+): INodeExecutionData {
+	const json = video as IDataObject;
+	return file ? { json, binary: { [outputField]: file } } : { json };
+}

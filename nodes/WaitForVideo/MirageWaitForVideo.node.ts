@@ -1,0 +1,147 @@
+import type {
+	IExecuteFunctions,
+	INodeExecutionData,
+	INodeType,
+	INodeTypeDescription,
+} from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+
+import { mirageIcon, outputField, videoLocator } from '../shared/fields';
+import { searchVideos } from '../shared/pickers';
+import { maxPollIntervalOption, pollIntervalOption, timeoutOption } from '../shared/waitOptions';
+import { keepWaiting, returnStatus, suspend } from './waiting';
+
+/** Ways to treat videos that are still processing; a saved workflow holds these values. */
+type WhileProcessing = 'keepWaiting' | 'suspend' | 'returnStatus';
+
+const whileKeepWaiting = { displayOptions: { show: { '/whileProcessing': ['keepWaiting'] } } };
+
+/** Waits until videos are finished, and downloads them. */
+export class MirageWaitForVideo implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Mirage Wait for Video',
+		name: 'mirageWaitForVideo',
+		icon: mirageIcon,
+		group: ['transform'],
+		version: 1,
+		subtitle:
+			'={{ ({ keepWaiting: "keep waiting", suspend: "suspend while processing", returnStatus: "return status" })[$parameter["whileProcessing"]] }}',
+		description: 'Wait until videos are finished, and download them',
+		defaults: { name: 'Mirage Wait for Video' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs:
+			'={{ $parameter["whileProcessing"] === "suspend" ? [{ type: "main", displayName: "Still Processing" }, { type: "main", displayName: "Finished" }] : ["main"] }}',
+		credentials: [{ name: 'mirageApi', required: true }],
+		properties: [
+			videoLocator({
+				description:
+					'The video to wait for. As it stands, it takes the ID from the output of the node before, such as Mirage Create Video or Mirage Add Captions.',
+				defaultId: '={{ $json.id }}',
+			}),
+			{
+				displayName: 'While Processing',
+				name: 'whileProcessing',
+				type: 'options',
+				noDataExpression: true,
+				options: [
+					{
+						name: 'Keep Waiting',
+						value: 'keepWaiting',
+						description: 'Look again and again until all videos are finished. Simplest to use.',
+					},
+					{
+						name: 'Suspend',
+						value: 'suspend',
+						description:
+							'Put the execution aside while videos render. It takes no memory and survives a restart of n8n.',
+					},
+					{
+						name: 'Return Status',
+						value: 'returnStatus',
+						description: 'Look once and go on with whatever state the videos are in',
+					},
+				],
+				default: 'keepWaiting',
+				description: 'What to do as long as videos are still being rendered',
+			},
+			{
+				displayName:
+					'Connect the <b>Still Processing</b> output back to the input of this node, and go on from <b>Finished</b>. Test it with "Execute workflow": "Execute step" ends at the first pause.',
+				name: 'suspendNotice',
+				type: 'notice',
+				default: '',
+				displayOptions: { show: { whileProcessing: ['suspend'] } },
+			},
+			{
+				displayName: 'Download Video',
+				name: 'downloadVideo',
+				type: 'boolean',
+				default: true,
+				description: 'Whether to add the finished video as a file to the item',
+			},
+			outputField({
+				defaultField: 'data',
+				what: 'the finished video',
+				show: { downloadVideo: [true] },
+			}),
+			{
+				displayName: 'Options',
+				name: 'options',
+				type: 'collection',
+				placeholder: 'Add option',
+				default: {},
+				options: [
+					maxPollIntervalOption(whileKeepWaiting),
+					{
+						displayName: 'On Failed',
+						name: 'onFailed',
+						type: 'options',
+						options: [
+							{
+								name: 'Continue',
+								value: 'continue',
+								description: 'Output the video with its status and error, and without a file',
+							},
+							{
+								name: 'Error',
+								value: 'error',
+								description: 'Treat it as an error of this item',
+							},
+						],
+						default: 'error',
+						description: 'What to do with videos that failed or were cancelled at Mirage',
+						displayOptions: { hide: { '/whileProcessing': ['returnStatus'] } },
+					},
+					pollIntervalOption(whileKeepWaiting),
+					{
+						displayName: 'Release Items as They Finish',
+						name: 'releaseFinished',
+						type: 'boolean',
+						default: false,
+						description:
+							'Whether finished items go on while others still render. Place the node behind "Finished" higher on the canvas than this node, because n8n runs the higher one first. If off, all items go on together.',
+						displayOptions: { show: { '/whileProcessing': ['suspend'] } },
+					},
+					timeoutOption(
+						'How long to wait before it is an error. Counted from the start of this node, or with Suspend from the creation of each video. Videos keep rendering and are billed all the same.',
+						{ displayOptions: { hide: { '/whileProcessing': ['returnStatus'] } } },
+					),
+				],
+			},
+		],
+	};
+
+	methods = { listSearch: { searchVideos } };
+
+	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		switch (this.getNodeParameter('whileProcessing', 0) as WhileProcessing) {
+			case 'suspend':
+				return await suspend(this);
+			case 'returnStatus':
+				return [await returnStatus(this)];
+			default:
+				return [await keepWaiting(this)];
+		}
+	}
+}
