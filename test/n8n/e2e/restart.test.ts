@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { MEDIA } from '../../emulator/emulator';
+import { N8N_VERSIONS } from '../install';
+import type { Execution } from '../server';
+import { figure } from './figures';
+import { failureOf, fileHash, itemsOf, openStage, sha256, until } from './stage';
+import { chain, connect, createFromText, waitForVideo } from './workflows';
+
+const DUE_MS = 60_000;
+/** The suspended video still renders when n8n is killed and looked at twice before it is finished. */
+const LONG_RENDER_MS = 100_000;
+const SHORT_RENDER_MS = 5_000;
+
+/** n8n looks for due executions, and polls, once a minute; so both lines wait at the same time. */
+describe('A power cut', { concurrency: true }, () => {
+	for (const version of N8N_VERSIONS) {
+		test(`n8n ${version}`, { timeout: 8 * 60_000 }, async (t) => {
+			const stage = await openStage(version, {
+				emulator: {
+					renderMs: ({ index }) => (index === 0 ? SHORT_RENDER_MS : LONG_RENDER_MS),
+				},
+			});
+			t.after(stage.close);
+			const { server, emulator, credential, portraitUrl } = stage;
+
+			const quick = await server.importWorkflow(
+				chain('Quick', [createFromText(portraitUrl, 'Quick.')], credential),
+			);
+			const listener = await server.importWorkflow(
+				chain(
+					'Listener',
+					[
+						{
+							name: 'Mirage Trigger',
+							type: 'mirageTrigger',
+							parameters: {
+								pollTimes: { item: [{ mode: 'everyMinute' }] },
+								downloadVideo: true,
+							},
+						},
+					],
+					credential,
+				),
+			);
+			const suspending = chain(
+				'Suspending',
+				[
+					createFromText(portraitUrl, 'Slow.'),
+					waitForVideo({ whileProcessing: 'suspend' }),
+					{ name: 'After', type: 'n8n-nodes-base.noOp' },
+				],
+				credential,
+			);
+			connect(suspending, 'Wait for Video', 0, 'Wait for Video');
+			connect(suspending, 'Wait for Video', 1, 'After');
+			const suspended = await server.importWorkflow(suspending);
+
+			await server.waitForExecution(await server.runWorkflow(quick.id));
+			await server.activate(listener.id);
+			const executionId = await server.runWorkflow(suspended.id);
+			const waiting = await server.waitForExecution(executionId, {
+				statuses: ['waiting', 'error', 'success'],
+				timeoutMs: 30_000,
+			});
+			const fired = async () => {
+				const listed = await server.listExecutions(listener.id);
+				const ended = await Promise.all(listed.map(({ id }) => server.readExecution(id)));
+				return ended.filter(({ status }) => status === 'success').reverse();
+			};
+			const firedIds = (executions: Execution[]) =>
+				executions.flatMap((execution) =>
+					itemsOf(execution, 'Mirage Trigger').map(({ json }) => json.id),
+				);
+
+			await t.test('the execution is stored while the video renders', () => {
+				assert.equal(waiting.status, 'waiting', failureOf(waiting));
+			});
+
+			const [quickVideo, slowVideo] = emulator.videos();
+			await t.test('the trigger fires when the first video is finished', async () => {
+				const executions = await until('the trigger has fired', DUE_MS + 30_000, async () => {
+					const found = await fired();
+					return found.length > 0 ? found : undefined;
+				});
+				assert.deepEqual(firedIds(executions), [quickVideo!.id]);
+				assert.equal(
+					await fileHash(server, itemsOf(executions[0]!, 'Mirage Trigger')[0], 'data'),
+					await sha256(MEDIA.generated),
+				);
+			});
+
+			const looksBefore = await until('the execution has looked and sleeps again', DUE_MS, () => {
+				const looks = looksAt(stage.emulator.requests, slowVideo!.id);
+				return looks >= 2 ? looks : undefined;
+			});
+			await server.waitForExecution(executionId, { statuses: ['waiting'], timeoutMs: 20_000 });
+			const killedAt = Date.now();
+			await server.restart({ signal: 'SIGKILL' });
+			const downMs = Date.now() - killedAt;
+
+			await t.test('a suspended wait delivers its video after SIGKILL and restart', async () => {
+				const execution = await server.waitForExecution(executionId, { timeoutMs: 4 * 60_000 });
+				assert.equal(execution.status, 'success', failureOf(execution));
+				assert.equal(
+					await fileHash(server, itemsOf(execution, 'After')[0], 'data'),
+					await sha256(MEDIA.generated),
+				);
+				assert.equal(emulator.videos().length, 2, 'no video was started again');
+				const looks = looksAt(emulator.requests, slowVideo!.id);
+				assert.ok(looks > looksBefore);
+				const ready = (emulator.videos()[1]!.completed_at ?? 0) * 1000;
+				figure('A suspended wait across a power cut', {
+					n8n: version,
+					'down (s)': (downMs / 1000).toFixed(1),
+					looks: String(looks),
+					'delivered after the video was ready (s)': (
+						(new Date(execution.stoppedAt!).getTime() - ready) /
+						1000
+					).toFixed(0),
+				});
+			});
+
+			await t.test('the trigger fires once for each video, none twice after restart', async () => {
+				await until('the trigger has fired for both', 2 * DUE_MS, async () =>
+					(await fired()).length >= 2 ? true : undefined,
+				);
+				const lists = () =>
+					emulator.requests.filter(({ path }) => path.startsWith('/v1/videos?')).length;
+				const polls = lists();
+				await until('one more poll', DUE_MS + 30_000, () => (lists() > polls ? true : undefined));
+				assert.deepEqual(firedIds(await fired()), [quickVideo!.id, slowVideo!.id]);
+			});
+		});
+	}
+});
+
+/** How often the API was asked for the state of one video. */
+function looksAt(requests: Array<{ method: string; path: string }>, videoId: string): number {
+	return requests.filter(({ method, path }) => method === 'GET' && path === `/v1/videos/${videoId}`)
+		.length;
+}
