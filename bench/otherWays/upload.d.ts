@@ -1,0 +1,1 @@
+export const formFields: Array<[name: string, value: string]>;
