@@ -533,6 +533,8 @@ export class N8nServer {
 		return await fetch(`${this.url}/rest${path}`, {
 			method,
 			headers: {
+				// n8n ends a connection that rests for 5 s, and a request may just then be on its way.
+				connection: 'close',
 				...(this.cookie && { cookie: this.cookie }),
 				...(body !== undefined && { 'content-type': 'application/json' }),
 				...(pushRef && { 'push-ref': pushRef }),
