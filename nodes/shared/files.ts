@@ -8,7 +8,7 @@ import { requiredText } from './parameters';
 import type { PublicAnswer } from './publicAddresses';
 import { getPublic, lengthOf } from './publicAddresses';
 import type { ResponseStream } from './streams';
-import { freeChunksSoon, guard, LIMITS, readStart, UnreadableBody } from './streams';
+import { guard, LIMITS, readStart, UnreadableBody } from './streams';
 
 /** A file that was looked at and can be uploaded. Its bytes stay where they are until then. */
 export interface CheckedFile {
@@ -39,8 +39,11 @@ export interface FileRule {
 	startBytes?: number;
 }
 
-/** Bytes read from the binary store at a time: 1 MiB was fastest (docs/architecture.md). */
-const CHUNK_BYTES = 1_048_576;
+/**
+ * Bytes read from the binary store at a time. Pieces of 1 MiB are a little faster and cost up to 90 MiB more
+ * memory, because V8 frees them late (bench/README.md).
+ */
+const CHUNK_BYTES = 131_072;
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 100_000) / 10} MB`;
 
@@ -196,7 +199,6 @@ async function* chunksOf(
 		for await (const piece of binary.id ? storedChunks(ctx, binary.id) : decodedChunks(binary)) {
 			bytes += piece.length;
 			if (bytes > size) break;
-			freeChunksSoon(piece.length);
 			yield piece;
 		}
 	} catch {
@@ -307,7 +309,6 @@ async function* chunksFromUrl(
 			const piece = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer);
 			bytes += piece.length;
 			if (bytes > size) break;
-			freeChunksSoon(piece.length);
 			yield piece;
 		}
 	} catch {
@@ -342,6 +343,11 @@ async function get(
 		);
 	if (answer.status === 200 || answer.status === 206) return answer;
 	answer.body.destroy();
+	if (answer.status >= 300 && answer.status < 400)
+		throw say(
+			'the URL redirects and leads to no file',
+			'Check that the address opens the file itself, without a login.',
+		);
 	if (answer.status === 416) throw say('the file behind the URL is empty', 'Check the address.');
 	throw say(
 		`the URL answered with status ${answer.status}`,

@@ -98,30 +98,6 @@ export function ignoreErrors(stream: ResponseStream): void {
 	stream.on('error', () => undefined);
 }
 
-/**
- * Bytes of an array that {@link freeChunksSoon} throws away: 1,024 elements of 8 bytes. Larger ones would
- * survive a collection more often, and V8 would give the young objects more and more room.
- */
-const LITTER_BYTES = 8_192;
-/** The array made last is kept here, so that no compiler leaves them out; and the bytes still owed. */
-const litter: { last?: unknown[]; owedBytes: number } = { owedBytes: 0 };
-
-/**
- * To be called for every chunk of a file that is uploaded, with its length: lets V8 free the chunks
- * before it soon and cheaply.
- *
- * The bytes of a chunk lie outside V8's heap, and a passing file leaves hardly anything inside it. So the
- * quick collection of young objects, which would free the chunks, does not come. Instead V8 goes through
- * all objects whenever some 30 MB of chunks have piled up, and in a heap as large as n8n's that takes
- * most of the time of the transfer. Throw-away arrays of twice the length make the quick collection come.
- * bench/README.md has the figures before and after, and why downloads do without.
- */
-export function freeChunksSoon(bytes: number): void {
-	litter.owedBytes += 2 * bytes;
-	for (; litter.owedBytes >= LITTER_BYTES; litter.owedBytes -= LITTER_BYTES)
-		litter.last = new Array<unknown>(LITTER_BYTES / 8);
-}
-
 /** Limits of every JSON body. */
 export function jsonLimits(signal?: AbortSignal): Guard & { maxBytes: number } {
 	const { jsonIdleMs: idleMs, jsonTotalMs: totalMs, jsonBytes: maxBytes } = LIMITS;
