@@ -1,8 +1,8 @@
-import type { IBinaryData, IDataObject, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
+import type { IBinaryData, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 import type { Video } from '../shared/objects';
-import { isCaptioned } from '../shared/objects';
+import { isCaptioned, jsonOf } from '../shared/objects';
 
 /** What the person chose in the panel. */
 export interface TriggerParameters {
@@ -56,6 +56,6 @@ export function itemOf(
 	{ outputField }: TriggerParameters,
 	file?: IBinaryData,
 ): INodeExecutionData {
-	const json = video as IDataObject;
+	const json = jsonOf(video);
 	return file ? { json, binary: { [outputField]: file } } : { json };
 }

@@ -99,7 +99,7 @@ const PROBLEM_WORDS: Record<StoreProblem, string> = {
 };
 
 function missError(ctx: DownloadContext, doing: string, miss: Miss) {
-	const note = `Tried ${TRIES} times. The video is still at Mirage: run the node again to fetch it, nothing is billed for that.`;
+	const note = `Tried ${TRIES} times. The video is still at Mirage: it can be fetched again later, and nothing is billed for that.`;
 	if ('status' in miss) return apiError(ctx.getNode(), { status: miss.status }, { doing, note });
 	const unreadable =
 		'problem' in miss ? PROBLEM_WORDS[miss.problem] : 'The file server could not be reached';

@@ -17,8 +17,8 @@ const MAX_REDIRECTS = 5;
 /**
  * Fetches an address WITHOUT the API key: files of the user's, and the signed addresses that the API
  * hands out. Follows up to {@link MAX_REDIRECTS} redirects itself, because n8n lines differ in how many
- * they follow. `undefined` when there is no answer or no end of redirects. Throws only when the
- * execution was stopped.
+ * they follow; one that it does not follow is the answer. `undefined` when there is none. Throws only when
+ * the execution was stopped.
  */
 export async function getPublic(
 	ctx: IExecuteFunctions | IPollFunctions,
@@ -26,7 +26,7 @@ export async function getPublic(
 	headers: Record<string, string> = {},
 ): Promise<PublicAnswer | undefined> {
 	let address = url;
-	for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+	for (let hop = 0; ; hop++) {
 		throwIfCancelled(ctx);
 		let response: IN8nHttpFullResponse;
 		try {
@@ -53,13 +53,12 @@ export async function getPublic(
 		ignoreErrors(answer.body);
 		const { location } = answer.headers;
 		if (answer.status < 300 || answer.status >= 400 || !location) return answer;
-		answer.body.destroy();
-		if (!URL.canParse(location, address)) return undefined;
+		if (hop === MAX_REDIRECTS || !URL.canParse(location, address)) return answer;
 		const next = new URL(location, address);
-		if (!/^https?:$/.test(next.protocol)) return undefined;
+		if (!/^https?:$/.test(next.protocol)) return answer;
+		answer.body.destroy();
 		address = next.href;
 	}
-	return undefined;
 }
 
 /**

@@ -215,8 +215,8 @@ describe('what is wrong with a URL is told before anything is sent', () => {
 		['an empty file', '/empty.png', /^Image: the file is empty/],
 		['nothing there', '/gone.png', /^Image: the URL answered with status 404/],
 		['a login', '/login.png', /^Image: the URL answered with status 403[^]*without a login/],
-		['redirects without end', '/loop', /^Image: the URL could not be reached/],
-		['a redirect to a file of the server', '/tofile', /^Image: the URL could not be reached/],
+		['redirects without end', '/loop', /^Image: the URL redirects and leads to no file/],
+		['a redirect to a file of the server', '/tofile', /^Image: the URL redirects and leads to/],
 	])('%s', async (_, path, pattern) => {
 		const error = readableError(await create(files.url + path), mirage.apiKey);
 		expect(error).toMatch(pattern);

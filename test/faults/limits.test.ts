@@ -95,7 +95,7 @@ it('redirects of a file end after five', async () => {
 	};
 	const result = await run(mirage, node, items(1));
 	await mirage.close();
-	expect(toldBy(result)).toContain('the URL could not be reached');
+	expect(toldBy(result)).toContain('the URL redirects and leads to no file');
 	expect(hops).toBe(6);
 });
 
@@ -110,7 +110,7 @@ it.each(['file:///etc/passwd', 'ftp://127.0.0.1/portrait.jpg', 'data:image/jpeg;
 		};
 		const result = await run(mirage, node, items(1));
 		await mirage.close();
-		expect(toldBy(result)).toContain('the URL could not be reached');
+		expect(toldBy(result)).toContain('the URL redirects and leads to no file');
 	},
 );
 
