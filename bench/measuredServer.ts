@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
 
 import { startN8n, type N8nServer, type WorkflowFile } from '../test/n8n/server';
@@ -40,6 +41,8 @@ export interface MeasuredRun {
 
 /** A freshly started n8n with this package, in a folder of its own, with binary data in files. */
 export class MeasuredServer {
+	private lastEndedAt = performance.now();
+
 	private constructor(
 		private readonly server: N8nServer,
 		private readonly folder: string,
@@ -132,6 +135,7 @@ export class MeasuredServer {
 			throw new Error(`"${lastNodeExecuted}" ended with "${error?.message}". ${description}`);
 		}
 		await this.server.rest('POST', '/executions/delete', { ids: [executionId] });
+		this.lastEndedAt = performance.now();
 		return {
 			peakMiB,
 			beforeMiB,
@@ -145,6 +149,11 @@ export class MeasuredServer {
 			executionMs: Date.parse(execution.stoppedAt!) - Date.parse(execution.startedAt),
 			items: (runData[lastNodeExecuted!]?.at(-1)?.data?.main?.[0] ?? []).map(({ json }) => json),
 		};
+	}
+
+	/** Waits until the last execution was so long ago, in ms. */
+	async idleFor(ms: number): Promise<void> {
+		await pause(Math.max(0, this.lastEndedAt + ms - performance.now()));
 	}
 
 	/** Ends the server and removes its folder. */

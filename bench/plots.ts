@@ -17,6 +17,8 @@ export interface Plot {
 
 use([BarChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
+/** With smaller files n8n's own growth after its start is more than the file's. */
+const LARGE_MB = 50;
 const SIZE = { width: 760, height: 380 };
 /** Readable on light and dark pages, and told apart by colour-blind people (Okabe and Ito). */
 const COLORS = ['#0072B2', '#E69F00', '#D55E00', '#CC79A7', '#009E73'];
@@ -26,7 +28,9 @@ const TEXT = '#777777';
 export function plotResults({ transfers, waiting }: Results): Plot[] {
 	const plots: Plot[] = [];
 	if (transfers) {
-		const memory = transfers.uploads.filter(({ addedMiB }) => addedMiB);
+		const memory = transfers.uploads.filter(
+			({ addedMiB, megabytes }) => addedMiB && megabytes >= LARGE_MB,
+		);
 		plots.push(
 			bySize('upload-memory.svg', 'Upload: memory added to n8n, MiB', memory, 'addedMiB'),
 			bySize('upload-time.svg', 'Upload: time, ms', transfers.uploads, 'ms'),
@@ -79,13 +83,21 @@ function barPlot(
 	title: string,
 	{ groups, series }: { groups: string[]; series: Array<{ name: string; values: number[] }> },
 ): Plot {
+	const fitsOneLine = series.reduce((sum, { name }) => sum + name.length, 0) < 80;
 	const chart = init(null, null, { renderer: 'svg', ssr: true, ...SIZE });
 	chart.setOption({
 		animation: false,
 		color: COLORS,
 		title: { text: title, textStyle: { color: TEXT, fontSize: 15 } },
-		legend: { bottom: 0, textStyle: { color: TEXT } },
-		grid: { left: 55, right: 15, top: 45, bottom: 75 },
+		// Without a browser the widths of texts are guessed, too small: room keeps them apart.
+		legend: {
+			bottom: 0,
+			...(fitsOneLine
+				? { itemGap: 48 }
+				: { itemGap: 6, orient: 'vertical', left: 'center', align: 'left' }),
+			textStyle: { color: TEXT, fontSize: 11 },
+		},
+		grid: { left: 55, right: 15, top: 45, bottom: fitsOneLine ? 75 : 115 },
 		xAxis: { type: 'category', data: groups, axisLabel: { color: TEXT } },
 		yAxis: {
 			type: 'log',
@@ -103,7 +115,7 @@ function barPlot(
 					position: 'top',
 					color: TEXT,
 					fontSize: 10,
-					formatter: value.toFixed(0),
+					formatter: value.toFixed(0).replace(/^-0$/, '0'),
 				},
 			})),
 		})),

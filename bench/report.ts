@@ -6,7 +6,7 @@ import { MB } from './inputFiles';
 
 /** Writes the results as Markdown; `plots` are linked as files beside it. */
 export function reportResults(results: Results, plots: Plot[]): string {
-	const { machine, transfers, waiting, polling, concurrency, weight, checks } = results;
+	const { machine, transfers, waiting, polling, concurrency, weight, idle, checks } = results;
 	const picture = (file: string) =>
 		plots.filter((plot) => plot.file === file).map(({ title }) => `![${title}](${file})`);
 	const sections: string[][] = [
@@ -16,12 +16,13 @@ export function reportResults(results: Results, plots: Plot[]): string {
 		[
 			'## Promises',
 			table(
-				['', 'promise', 'measured', 'fails the run'],
+				['', 'promise', 'measured', 'fails the run', 'why it is missed'],
 				checks.map((check) => [
 					check.kept ? 'kept' : '**missed**',
 					check.promise,
 					check.measured,
 					check.required ? 'yes' : '',
+					check.why ?? '',
 				]),
 			),
 		],
@@ -78,12 +79,12 @@ export function reportResults(results: Results, plots: Plot[]): string {
 				],
 				polling.map((row) => [
 					row.history.toLocaleString('en'),
-					`${row.activationRequests} requests`,
-					`${row.idleRequests} requests`,
+					count(row.activationRequests, 'request'),
+					count(row.idleRequests, 'request'),
 					spread(row.idleMs),
-					`${row.renderingRequests} requests`,
+					count(row.renderingRequests, 'request'),
 					row.completions.toLocaleString('en'),
-					`${row.completionRequests} requests in ${row.completionPolls} poll(s)`,
+					`${count(row.completionRequests, 'request')} in ${count(row.completionPolls, 'poll')}`,
 					row.completionMs.toFixed(0),
 					`${row.stateBytes} bytes`,
 				]),
@@ -133,16 +134,41 @@ export function reportResults(results: Results, plots: Plot[]): string {
 			),
 		]);
 	}
+	if (idle) {
+		sections.push([
+			'## While nothing happens',
+			table(
+				['n8n does', 'memory, MiB', 'processor, ms each second', 'requests'],
+				idle.map((row) => [
+					row.doing,
+					row.memoryMiB.toFixed(0),
+					row.processorMsPerSecond.toFixed(1),
+					`${row.requests}`,
+				]),
+			),
+			'The rows stand for one process, measured one after the other.',
+		]);
+	}
 	return `# Measured\n\n${sections.map((lines) => lines.join('\n\n')).join('\n\n')}\n`;
 }
 
 function transferTable(transfers: Transfer[]): string {
 	return table(
-		['MB', 'way', 'memory added, MiB', 'time, ms', 'MB/s', 'of which request, ms', 'processor, ms'],
+		[
+			'MB',
+			'way',
+			'memory added, MiB',
+			'the same, n8n was idle',
+			'time, ms',
+			'MB/s',
+			'of which request, ms',
+			'processor, ms',
+		],
 		transfers.map((row) => [
 			`${row.megabytes}`,
 			row.way,
 			row.addedMiB ? spread(row.addedMiB) : '',
+			row.addedAfterIdleMiB ? spread(row.addedAfterIdleMiB) : '',
 			spread(row.ms),
 			((row.megabytes * MB) / 1_000 / row.ms.median).toFixed(0),
 			spread(row.requestMs),
@@ -152,9 +178,14 @@ function transferTable(transfers: Transfer[]): string {
 }
 
 function spread({ median, min, max }: Summary, digits = 0): string {
-	const [middle, low, high] = [median, min, max].map((value) => value.toFixed(digits));
+	const [middle, low, high] = [median, min, max].map((value) =>
+		// No "-0": what is rounded away has no sign.
+		value.toFixed(digits).replace(/^-(0(?:\.0+)?)$/, '$1'),
+	);
 	return `${middle} (${low} to ${high})`;
 }
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 function table(head: string[], rows: string[][]): string {
 	const line = (cells: string[]) => `| ${cells.join(' | ')} |`;

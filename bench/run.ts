@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { packPackage } from '../test/n8n/pack';
 import { checkResults, type Check } from './checks';
 import { measureConcurrency, type ConcurrentRun } from './concurrency';
+import { measureIdle, type Idle } from './idle';
 import { N8N_VERSION } from './measuredServer';
 import { plotResults } from './plots';
 import { measureTransfers, type Transfers } from './transfers';
@@ -24,21 +25,23 @@ export interface Results {
 	polling?: Polling[];
 	concurrency?: ConcurrentRun[];
 	weight?: Weight[];
+	idle?: Idle[];
 	checks: Check[];
 }
 
-const PARTS = ['transfers', 'waiting', 'trigger', 'concurrency', 'weight'] as const;
+const PARTS = ['transfers', 'waiting', 'trigger', 'concurrency', 'weight', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Measures the package against what a user would pick instead.
 
-  npm run bench               everything: about half an hour, 5 GB of disk
+  npm run bench               everything: about 40 minutes, 5 GB of disk
   npm run bench -- --quick    a part of everything in under five minutes, as CI does
 
 Options
   --part NAME      only this part, may be repeated: ${PARTS.join(', ')}
   --package FILE   measure this tarball instead of packing the sources: an older version, say
-  --output FOLDER  where the results go (default: bench/results)
+  --output FOLDER  where the results go (default: bench/results, and bench/results/quick for the quick form)
+  --from FILE      takes a results.json, measures only the parts named with it, and writes tables and plots anew
 
 Ends with an error if memory or a count of requests is over its limit; never for time.`;
 
@@ -55,7 +58,8 @@ async function main(): Promise<void> {
 			quick: { type: 'boolean', default: false },
 			part: { type: 'string', multiple: true },
 			package: { type: 'string' },
-			output: { type: 'string', default: join(__dirname, 'results') },
+			output: { type: 'string' },
+			from: { type: 'string' },
 			help: { type: 'boolean', default: false },
 		},
 	});
@@ -64,39 +68,59 @@ async function main(): Promise<void> {
 	const unknown = parts.find((part) => !PARTS.includes(part));
 	if (unknown) throw new Error(`There is no part "${unknown}".\n\n${HELP}`);
 
+	const earlier = values.from
+		? (JSON.parse(await readFile(values.from, 'utf8')) as Results)
+		: undefined;
+	const quick = earlier?.quick ?? values.quick;
+	const output = values.output ?? join(__dirname, 'results', ...(quick ? ['quick'] : []));
+	await mkdir(output, { recursive: true });
+	const keep = async (measured: Results) => {
+		const results = { ...earlier, ...measured };
+		results.checks = checkResults(results);
+		await writeFile(join(output, 'results.json'), `${JSON.stringify(results, null, '\t')}\n`);
+	};
+	if (earlier && !values.part) await keep(earlier);
+	else await packAndMeasure(values.package, parts, quick, keep);
+	const results = JSON.parse(await readFile(join(output, 'results.json'), 'utf8')) as Results;
+	const plots = plotResults(results);
+	for (const { file, svg } of plots) await writeFile(join(output, file), svg);
+	const report = reportResults(results, plots);
+	await writeFile(join(output, 'results.md'), report);
+	console.log(`\n${report}`);
+	if (results.checks.some(({ kept, required }) => required && !kept)) process.exitCode = 1;
+}
+
+async function packAndMeasure(
+	tarball: string | undefined,
+	parts: Part[],
+	quick: boolean,
+	keep: (results: Results) => Promise<void>,
+): Promise<void> {
 	const workFolder = await mkdtemp(join(tmpdir(), 'mirage-bench-'));
 	try {
-		const tarball = values.package
-			? resolve(values.package)
-			: await packPackage(workFolder, join(workFolder, 'pack.log'));
-		const results = await measure(tarball, parts, values.quick);
-		await mkdir(values.output, { recursive: true });
-		await writeFile(
-			join(values.output, 'results.json'),
-			`${JSON.stringify(results, null, '\t')}\n`,
+		await measure(
+			tarball ? resolve(tarball) : await packPackage(workFolder, join(workFolder, 'pack.log')),
+			parts,
+			quick,
+			keep,
 		);
-		const plots = plotResults(results);
-		for (const { file, svg } of plots) await writeFile(join(values.output, file), svg);
-		const report = reportResults(results, plots);
-		await writeFile(join(values.output, 'results.md'), report);
-		console.log(`\n${report}`);
-		if (results.checks.some(({ kept, required }) => required && !kept)) process.exitCode = 1;
 	} finally {
 		await rm(workFolder, { recursive: true, force: true });
 	}
 }
 
-async function measure(tarball: string, parts: Part[], quick: boolean): Promise<Results> {
+/** Measures the parts in order; `keep` gets what there is after each, so that a failure loses one part only. */
+async function measure(
+	tarball: string,
+	parts: Part[],
+	quick: boolean,
+	keep: (results: Results) => Promise<void>,
+): Promise<void> {
 	const startedAt = Date.now();
 	const progressOf = (part: Part) => (doing: string) =>
 		console.log(
 			`${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5)} s  ${part}: ${doing}`,
 		);
-	const when = async <T>(
-		part: Part,
-		work: (progress: (doing: string) => void) => Promise<T>,
-	): Promise<T | undefined> => (parts.includes(part) ? await work(progressOf(part)) : undefined);
-
 	const results: Results = {
 		measuredAt: new Date().toISOString(),
 		quick,
@@ -109,32 +133,44 @@ async function measure(tarball: string, parts: Part[], quick: boolean): Promise<
 		},
 		checks: [],
 	};
-	results.transfers = await when(
+	const part = async <Field extends keyof Results>(
+		name: Part,
+		field: Field,
+		work: (progress: (doing: string) => void) => Promise<Results[Field]>,
+	) => {
+		if (!parts.includes(name)) return;
+		results[field] = await work(progressOf(name));
+		await keep(results);
+	};
+	await part(
+		'transfers',
 		'transfers',
 		async (progress) =>
 			await measureTransfers({
 				tarball,
 				sizes: quick
-					? [{ megabytes: 300, runs: 3 }]
+					? [{ megabytes: 300, runs: 2 }]
 					: [1, 10, 50, 300, 1000].map((megabytes) => ({
 							megabytes,
-							runs: megabytes === 1000 ? 3 : 5,
+							runs: megabytes === 300 ? 5 : 3,
 						})),
 				progress,
 			}),
 	);
-	results.waiting = await when(
+	await part(
+		'waiting',
 		'waiting',
 		async (progress) =>
 			await measureWaiting({
 				counts: [1, 10, 100, 500],
 				firstEndMs: quick ? 5_000 : 30_000,
-				lastEndMs: quick ? 35_000 : 240_000,
+				lastEndMs: quick ? 20_000 : 240_000,
 				progress,
 			}),
 	);
-	results.polling = await when(
+	await part(
 		'trigger',
+		'polling',
 		async (progress) =>
 			await measurePolling({
 				histories: [0, 1_000, 100_000],
@@ -143,18 +179,25 @@ async function measure(tarball: string, parts: Part[], quick: boolean): Promise<
 				progress,
 			}),
 	);
-	results.concurrency = await when(
+	await part(
+		'concurrency',
 		'concurrency',
 		async (progress) =>
 			await measureConcurrency({ items: 50, concurrencies: [1, 3, 10], progress }),
 	);
-	results.weight = await when(
+	await part(
+		'weight',
 		'weight',
 		async (progress) =>
 			await measureWeight({ tarball, others: OTHER_PACKAGES, runs: quick ? 3 : 9, progress }),
 	);
-	results.checks = checkResults(results);
-	return results;
+	if (!quick) {
+		await part(
+			'idle',
+			'idle',
+			async (progress) => await measureIdle({ tarball, measuredMs: 60_000, progress }),
+		);
+	}
 }
 
 main().then(

@@ -17,8 +17,13 @@ export interface Transfer {
 	way: string;
 	/** Size of the file in MB (1,000,000 bytes). */
 	megabytes: number;
-	/** Peak memory of the n8n process over the same workflow without the file, in MiB; not for curl. */
+	/**
+	 * Peak memory of a busy n8n process over the same workflow without the file, in MiB; not for curl. A busy
+	 * process has room in its heap.
+	 */
 	addedMiB?: Summary;
+	/** The same for a process that was idle before and has given its room back; for some ways only. */
+	addedAfterIdleMiB?: Summary;
 	/** Time that n8n spent in the node; for curl, the time of the program. In ms. */
 	ms: Summary;
 	/** From the arrival of the request that carries the file to its answer, at the server, in ms. */
@@ -42,14 +47,17 @@ export interface Transfers {
 
 const VIDEO_ID = 'measured-video';
 
+/** V8 has given back what it does not need some 10 s after the last work (`--trace-gc`). In ms. */
+const IDLE_MS = 30_000;
+
 /** Size of the file that warms a server up, in MB. */
 const WARM_UP_MB = 1;
 
 /**
  * Measures uploads and downloads. Each way and size has a freshly started server, because a server keeps
- * the memory that a greedy way made it take. Memory is measured first, in one go, since n8n gives memory
- * back when it has nothing to do. For the time the ways then take turns, so that whatever else the machine
- * does falls on all of them.
+ * the memory that a greedy way made it take. Memory is measured first: in one go after the start, when the
+ * process is busy and its heap is wide, and again after it was idle. For the time the ways then take turns,
+ * so that whatever else the machine does falls on all of them.
  *
  * @throws Error when a file does not arrive whole
  */
@@ -79,6 +87,8 @@ export async function measureTransfers({
 					servers.push(server);
 					entrants.push(await enter(server, way, { api, warmUp, runs }));
 				}
+				progress(`${megabytes} MB, memory after idling`);
+				await measureAfterIdle(api, runs, entrants);
 				const curl = curlCommands(api, folder);
 				progress(`${megabytes} MB, all in turns`);
 				const downloads = entrants.flatMap(({ download }) => download ?? []);
@@ -139,14 +149,21 @@ class MeasuredApi {
 	}
 }
 
-/** A workflow that moves the file, and what it takes more than the same one without the file. */
-interface Contest {
-	way: string;
+/** A workflow that moves the file, and the same one without the file. */
+interface Pair {
 	server: MeasuredServer;
 	/** Name of the node that moves the file. */
 	node: string;
+	/** IDs of the workflows. */
 	withFile: string;
+	withoutFile: string;
+}
+
+/** What the one takes more than the other. */
+interface Contest extends Pair {
+	way: Way;
 	addedMiB: Summary;
+	addedAfterIdleMiB?: Summary;
 	processorMs: Summary;
 }
 
@@ -180,34 +197,51 @@ async function enter(
 	for (const steps of [...warmUps, [read], [read]]) {
 		await server.run(await server.prepare('Warm-up', steps));
 	}
-	const contest = async (
-		node: string,
-		withFileSteps: Step[],
-		withoutSteps: Step[],
-	): Promise<Contest> => {
-		const withFile = await server.prepare(node, withFileSteps);
-		const without = await server.prepare(`${node}: without the file`, withoutSteps);
-		// Without the file first, because afterwards a server may hold on to what the file took.
-		const bases: MeasuredRun[] = [];
-		for (let turn = 0; turn < runs; turn++) bases.push(await server.run(without));
-		const transfers: MeasuredRun[] = [];
-		for (let turn = 0; turn < runs; turn++) {
-			transfers.push(await server.run(withFile));
-			api.takeRequestMs();
-		}
-		const over = (figure: 'peakMiB' | 'processorMs') => {
-			const base = summarize(bases.map((run) => run[figure])).median;
-			return summarize(transfers.map((run) => run[figure] - base));
-		};
-		return {
-			...{ way: way.name, server, node, withFile },
-			...{ addedMiB: over('peakMiB'), processorMs: over('processorMs') },
-		};
+	const contest = async (node: string, steps: Step[], withoutSteps: Step[]): Promise<Contest> => {
+		const withFile = await server.prepare(node, steps);
+		const withoutFile = await server.prepare(`${node}: without the file`, withoutSteps);
+		const pair = { server, node, withFile, withoutFile };
+		return { way, ...pair, ...(await measurePair(pair, api, runs)) };
 	};
 	return {
 		download: download && (await contest('Download', [download.file], [download.noFile])),
 		upload: await contest('Upload', [read, upload], [read]),
 	};
+}
+
+/** Without the file first, because afterwards a server may hold on to what the file took. */
+async function measurePair(
+	{ server, withFile, withoutFile }: Pair,
+	api: MeasuredApi,
+	runs: number,
+): Promise<Pick<Contest, 'addedMiB' | 'processorMs'>> {
+	const bases: MeasuredRun[] = [];
+	for (let turn = 0; turn < runs; turn++) bases.push(await server.run(withoutFile));
+	const transfers: MeasuredRun[] = [];
+	for (let turn = 0; turn < runs; turn++) {
+		transfers.push(await server.run(withFile));
+		api.takeRequestMs();
+	}
+	const over = (figure: 'peakMiB' | 'processorMs') => {
+		const base = summarize(bases.map((run) => run[figure])).median;
+		return summarize(transfers.map((run) => run[figure] - base));
+	};
+	return { addedMiB: over('peakMiB'), processorMs: over('processorMs') };
+}
+
+/** Lets the servers of some ways rest before each direction, and adds what the file takes then. */
+async function measureAfterIdle(
+	api: MeasuredApi,
+	runs: number,
+	entrants: Entrant[],
+): Promise<void> {
+	for (const direction of ['download', 'upload'] as const) {
+		for (const { [direction]: contest } of entrants) {
+			if (!contest?.way.measuredAfterIdle) continue;
+			await contest.server.idleFor(IDLE_MS);
+			contest.addedAfterIdleMiB = (await measurePair(contest, api, runs)).addedMiB;
+		}
+	}
 }
 
 /** Each way moves the file once per turn, and curl too. */
@@ -219,14 +253,16 @@ async function takeTurns(
 ): Promise<Transfer[]> {
 	const entries: Array<{
 		move: () => Promise<number>;
-		measured: Pick<Transfer, 'way' | 'addedMiB' | 'processorMs'>;
+		measured: Pick<Transfer, 'way' | 'addedMiB' | 'addedAfterIdleMiB' | 'processorMs'>;
 		times: Array<{ ms: number; requestMs: number }>;
 	}> = [
-		...contests.map(({ way, server, node, withFile, addedMiB, processorMs }) => ({
-			move: async () => (await server.run(withFile)).nodeMs[node]!,
-			measured: { way, addedMiB, processorMs },
-			times: [],
-		})),
+		...contests.map(
+			({ way, server, node, withFile, addedMiB, addedAfterIdleMiB, processorMs }) => ({
+				move: async () => (await server.run(withFile)).nodeMs[node]!,
+				measured: { way: way.name, addedMiB, addedAfterIdleMiB, processorMs },
+				times: [],
+			}),
+		),
 		{ move: curl, measured: { way: CURL }, times: [] },
 	];
 	for (let turn = 0; turn < runs; turn++) {
