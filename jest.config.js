@@ -10,7 +10,10 @@ const shared = {
 const engine = (n8nLine, n8nCore) => ({
 	...shared,
 	displayName: `n8n ${n8nLine}`,
-	testMatch: ['<rootDir>/test/{engine,faults}/**/*.test.ts'],
+	testMatch: [
+		'<rootDir>/test/{engine,faults}/**/*.test.ts',
+		'<rootDir>/test/docs/examples.test.ts',
+	],
 	setupFilesAfterEnv: ['<rootDir>/test/contract/everyExchange.ts'],
 	testEnvironment: '<rootDir>/test/engine/environment.js',
 	testEnvironmentOptions: { n8nCore },
@@ -25,7 +28,11 @@ module.exports = {
 			testEnvironment: 'node',
 			setupFilesAfterEnv: ['<rootDir>/test/contract/everyAnswer.ts'],
 			testMatch: ['<rootDir>/test/**/*.test.ts'],
-			testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(n8n|engine|faults)/'],
+			testPathIgnorePatterns: [
+				'/node_modules/',
+				'<rootDir>/test/(n8n|engine|faults)/',
+				'<rootDir>/test/docs/examples.test.ts',
+			],
 		},
 		engine('2.41', 'n8n-core'),
 		engine('1.123', 'n8n-core-v1'),

@@ -1,7 +1,3 @@
-/**
- * @jest-environment ./test/engine/environment.js
- * @jest-environment-options {"n8nCore": "n8n-core"}
- */
 import fastGlob from 'fast-glob';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -29,8 +25,6 @@ import {
 } from '../engine/engine';
 import { describeStored, PACKAGE } from './node-descriptions';
 import { problemsIn, type WorkflowFile } from './workflow-check';
-
-jest.mock('n8n-workflow', () => globalThis.n8nRequire('n8n-workflow'));
 
 const FOLDER = join(__dirname, '..', '..', 'examples');
 const files = fastGlob.sync('*.json', { cwd: FOLDER }).sort();

@@ -278,7 +278,11 @@ it('no job is unexplained, and the key was seen nowhere', () => {
 
 it('docs/fault-matrix.md tells the results of this run', () => {
 	const table = tableOf();
-	if (process.env.UPDATE_FAULT_MATRIX && n8nLine === '2.41') writeFileSync(TABLE, table);
+	if (process.env.UPDATE_FAULT_MATRIX) {
+		// One line writes it; the other may be done before.
+		if (n8nLine !== '2.41') return;
+		writeFileSync(TABLE, table);
+	}
 	expect(existsSync(TABLE) ? readFileSync(TABLE, 'utf8') : '').toBe(table);
 });
 
