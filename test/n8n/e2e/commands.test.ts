@@ -98,7 +98,9 @@ class Clone {
 				clearTimeout(timer);
 				// npm itself dies of Ctrl+C, whatever the program says that it runs.
 				assert.ok(end === 0 || end === 130 || end === 'SIGINT', `"${line}" ended with ${end}`);
-				assert.equal(signalGroup(child.pid!, 0), false, `"${line}" left a process behind`);
+				await until(`all processes of "${line}" are gone`, END_MS, () =>
+					signalGroup(child.pid!, 0) ? undefined : true,
+				);
 			},
 		};
 	}
@@ -260,11 +262,15 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 		await dev.interrupt();
 	},
 	'npm run dev -- --inspect': async (clone) => {
-		const dev = clone.start('npm run dev -- --inspect --render-seconds 60');
+		const dev = clone.start('npm run dev -- --inspect');
 		const debuggerUrl = await dev.printed(/Debugger +ws:\/\/([^/\s]+)/);
 		assert.match(await (await fetch(`http://${debuggerUrl}/json/version`)).text(), /node\.js/);
-		const api = await dev.printed(/API +(http:\S+)/);
-		const client = new Client({ url: api, apiKey: DEFAULT_API_KEY });
+		await dev.interrupt();
+	},
+	'npm run dev -- --render-seconds 60': async (clone) => {
+		const dev = clone.start('npm run dev -- --render-seconds 60');
+		const url = await dev.printed(/API +(http:\S+)/);
+		const client = new Client({ url, apiKey: DEFAULT_API_KEY });
 		const { id } = (await client.createVideo()).json() as { id: string };
 		// At the usual 10 s it would be finished by then.
 		const startedAt = Date.now();
@@ -272,9 +278,6 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 		const { status } = (await client.get(`/v1/videos/${id}`)).json() as { status: string };
 		assert.equal(status, 'PROCESSING');
 		await dev.interrupt();
-	},
-	'npm run dev -- --render-seconds 60': async () => {
-		// Together with --inspect, above.
 	},
 	'npm run dev -- --fresh': async (clone) => {
 		const left = clone.path('.demo/dev/left-from-before');
