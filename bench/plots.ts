@@ -17,8 +17,6 @@ export interface Plot {
 
 use([BarChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
-/** With smaller files n8n's own growth after its start is more than the file's. */
-const LARGE_MB = 50;
 const SIZE = { width: 760, height: 380 };
 /** Readable on light and dark pages, and told apart by colour-blind people (Okabe and Ito). */
 const COLORS = ['#0072B2', '#E69F00', '#D55E00', '#CC79A7', '#009E73'];
@@ -28,9 +26,7 @@ const TEXT = '#777777';
 export function plotResults({ transfers, waiting }: Results): Plot[] {
 	const plots: Plot[] = [];
 	if (transfers) {
-		const memory = transfers.uploads.filter(
-			({ addedMiB, megabytes }) => addedMiB && megabytes >= LARGE_MB,
-		);
+		const memory = transfers.uploads.filter(({ addedMiB }) => addedMiB);
 		plots.push(
 			bySize('upload-memory.svg', 'Upload: memory added to n8n, MiB', memory, 'addedMiB'),
 			bySize('upload-time.svg', 'Upload: time, ms', transfers.uploads, 'ms'),

@@ -75,6 +75,8 @@ async function fetchOnce(
 	if (!answer) return { unreachable: true };
 	if (answer.status !== 200) {
 		answer.body.destroy();
+		// A redirect that leads nowhere is not the API's answer, which these words would tell of.
+		if (answer.status >= 300 && answer.status < 400) return { unreachable: true };
 		return { status: answer.status };
 	}
 	return await stored(

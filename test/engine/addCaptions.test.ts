@@ -1,7 +1,8 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { startEmulator, type Emulator } from '../emulator/emulator';
-import { runWorkflow, START, type InputItem, type RunOptions } from './engine';
+import { START, type InputItem, type RunOptions } from './engine';
+import { byId, runNode } from './oneNode';
 import { startFileServer, whole, type FileServer } from './fileServer';
 import { readableError } from './forPeople';
 import {
@@ -37,26 +38,20 @@ afterEach(async () => {
 	await files.close();
 });
 
-const byId = (value: string) => ({ __rl: true, mode: 'id', value });
 const caption = async (
 	parameters: IDataObject,
 	input: InputItem[] = [{}],
 	options: Partial<RunOptions> = {},
 	settings = {},
 ) =>
-	await runWorkflow({
-		baseUrl: mirage.url,
-		apiKey: mirage.apiKey,
-		nodes: [
-			{
-				type: 'mirageAddCaptions',
-				parameters: { captionTemplateId: byId(template), ...parameters } as never,
-				settings,
-			},
-		],
+	await runNode(
+		mirage,
+		'mirageAddCaptions',
+		{ captionTemplateId: byId(template), ...parameters },
 		input,
-		...options,
-	});
+		options,
+		settings,
+	);
 const sent = () => mirage.requests.filter(({ route }) => route === 'POST /v1/videos/captions');
 const seedOne = (status = 'COMPLETE', id = 'video_source') => {
 	mirage.seedVideos([{ id, status }]);

@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { startEmulator, type Emulator, type EmulatorOptions } from '../emulator/emulator';
 import { runWorkflow, START, type InputItem, type RunOptions } from './engine';
+import { runNode } from './oneNode';
 import { startFileServer, whole } from './fileServer';
 import { readableError } from './forPeople';
 import { fileOf, media, portrait, sha256, stores, upright, voice } from './inputs';
@@ -20,14 +21,7 @@ const create = async (
 	input: InputItem[],
 	options: Partial<RunOptions> = {},
 	settings = {},
-) =>
-	await runWorkflow({
-		baseUrl: mirage.url,
-		apiKey: mirage.apiKey,
-		nodes: [{ type: 'mirageCreateVideo', parameters: parameters as never, settings }],
-		input,
-		...options,
-	});
+) => await runNode(mirage, 'mirageCreateVideo', parameters, input, options, settings);
 const routes = () => mirage.requests.map(({ route }) => route);
 const uploads = () =>
 	mirage.requests

@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { startEmulator, type ApiVideo, type Emulator } from '../emulator/emulator';
 import { runWorkflow, START, type InputItem, type RunOptions } from './engine';
+import { byId, runNode } from './oneNode';
 import { readableError } from './forPeople';
 import { media, portrait, sha256, stores } from './inputs';
 
@@ -11,20 +12,12 @@ beforeEach(async () => {
 });
 afterEach(async () => await mirage.close());
 
-const byId = (value: string) => ({ __rl: true, mode: 'id', value });
 const list = async (
 	parameters: IDataObject,
 	input: InputItem[] = [{}],
 	options: Partial<RunOptions> = {},
 	settings = {},
-) =>
-	await runWorkflow({
-		baseUrl: mirage.url,
-		apiKey: mirage.apiKey,
-		nodes: [{ type: 'mirageList', parameters: parameters as never, settings }],
-		input,
-		...options,
-	});
+) => await runNode(mirage, 'mirageList', parameters, input, options, settings);
 /** Videos `video_0` …, each a second younger than the one before. */
 const seed = (count: number, status: (index: number) => string = () => 'COMPLETE') => {
 	const videos: Partial<ApiVideo>[] = Array.from({ length: count }, (_, index) => ({

@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { startEmulator, type Emulator, type EmulatorOptions } from '../emulator/emulator';
 import { runWorkflow, START, type InputItem, type RunOptions } from './engine';
+import { runNode } from './oneNode';
 import { startFileServer, whole } from './fileServer';
 import { readableError, shownError } from './forPeople';
 import { fileOf, landscape, media, portrait, sha256, stores, upright } from './inputs';
@@ -22,22 +23,8 @@ const overlay = async (
 	settings = {},
 ) => {
 	const given = (parameters.options ?? {}) as IDataObject;
-	return await runWorkflow({
-		baseUrl: mirage.url,
-		apiKey: mirage.apiKey,
-		nodes: [
-			{
-				type: NODE,
-				parameters: {
-					...parameters,
-					options: { pollInterval: 0.05, maxPollInterval: 0.1, ...given },
-				} as never,
-				settings,
-			},
-		],
-		input,
-		...options,
-	});
+	const quick = { pollInterval: 0.05, maxPollInterval: 0.1, ...given };
+	return await runNode(mirage, NODE, { ...parameters, options: quick }, input, options, settings);
 };
 const texts = (...values: Array<string | IDataObject>) => ({
 	texts: { values: values.map((each) => (typeof each === 'string' ? { text: each } : each)) },

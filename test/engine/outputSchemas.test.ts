@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { startEmulator, type Emulator } from '../emulator/emulator';
 import { n8nLine, poll, runWorkflow } from './engine';
+import { byId } from './oneNode';
 import { portrait, upright, voice } from './inputs';
 
 const NODES = join(__dirname, '../../nodes');
@@ -39,7 +40,6 @@ beforeAll(async () => {
 });
 afterAll(async () => await mirage.close());
 
-const byId = (value: string) => ({ __rl: true, mode: 'id', value });
 const items = async (type: string, parameters: IDataObject, ids = ['video_done']) => {
 	const run = await runWorkflow({
 		baseUrl: mirage.url,

@@ -3,6 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { startEmulator, type Emulator } from '../emulator/emulator';
 import { speech } from '../emulator/speech';
 import { runWorkflow, START, type InputItem, type RunOptions } from './engine';
+import { runNode } from './oneNode';
 import { readableError } from './forPeople';
 import { media, portrait, sha256, stores } from './inputs';
 
@@ -18,19 +19,14 @@ const speak = async (
 	options: Partial<RunOptions> = {},
 	settings = {},
 ) =>
-	await runWorkflow({
-		baseUrl: mirage.url,
-		apiKey: mirage.apiKey,
-		nodes: [
-			{
-				type: 'mirageTextToSpeech',
-				parameters: { voiceId: 'voice-1', text: '={{ $json.text }}', ...parameters } as never,
-				settings,
-			},
-		],
+	await runNode(
+		mirage,
+		'mirageTextToSpeech',
+		{ voiceId: 'voice-1', text: '={{ $json.text }}', ...parameters },
 		input,
-		...options,
-	});
+		options,
+		settings,
+	);
 
 /** What the emulator says for a text, as a whole file. */
 async function spoken(text: string): Promise<Buffer> {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { LIMITS } from '../../nodes/shared/streams';
 import { MEDIA, startEmulator, type Emulator, type EmulatorOptions } from '../emulator/emulator';
 import { runWorkflow, type NodeSpec, type RunOptions, type RunResult } from '../engine/engine';
+import { byId } from '../engine/oneNode';
 import type { InputItem } from '../engine/built-in-nodes';
 
 /** A key that is easy to search for. */
@@ -50,8 +51,6 @@ export const item = (json = {}): InputItem => ({ json, files });
 export const items = (count: number): InputItem[] =>
 	Array.from({ length: count }, (_, index) => item({ row: index }));
 
-const id = (value: string) => ({ __rl: true, mode: 'id', value });
-
 /** The nodes that start something, by the route that they call. */
 export const POSTS: Record<string, NodeSpec> = {
 	'POST /v1/videos': { type: 'mirageCreateVideo' },
@@ -59,8 +58,8 @@ export const POSTS: Record<string, NodeSpec> = {
 		type: 'mirageAddCaptions',
 		parameters: {
 			videoSource: 'videoId',
-			videoId: id('video_source'),
-			captionTemplateId: id('={{ $json.template }}'),
+			videoId: byId('video_source'),
+			captionTemplateId: byId('={{ $json.template }}'),
 		},
 	},
 	'POST /v1/audio/text-to-speech/{voice_id}': {
@@ -84,20 +83,20 @@ export const GETS: Record<string, NodeSpec> = {
 	'GET /v1/videos/{video_id}': list({
 		resource: 'video',
 		operation: 'get',
-		videoId: id('video_source'),
+		videoId: byId('video_source'),
 	}),
 	'GET /v1/videos/captions/templates': list({ resource: 'captionTemplate', operation: 'getMany' }),
 	'GET /v1/videos/captions/templates/{template_id}': list({
 		resource: 'captionTemplate',
 		operation: 'get',
-		captionTemplateId: id('={{ $json.template }}'),
+		captionTemplateId: byId('={{ $json.template }}'),
 	}),
 	'GET /v1/videos/{video_id}/content': list({
 		resource: 'video',
 		operation: 'download',
-		videoId: id('video_source'),
+		videoId: byId('video_source'),
 	}),
-	content: list({ resource: 'video', operation: 'download', videoId: id('video_source') }),
+	content: list({ resource: 'video', operation: 'download', videoId: byId('video_source') }),
 	'GET /v1/meta/text_overlays/{text_overlay_id}': {
 		type: 'mirageMetaTextOverlay',
 		parameters: { operation: 'get', overlayId: '={{ $json.overlay }}', waitForCompletion: false },

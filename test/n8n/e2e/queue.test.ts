@@ -8,7 +8,7 @@ import type { Execution, N8nServer, N8nWorker, WorkflowFile } from '../server';
 import { startBackends } from './backends';
 import { figure } from './figures';
 import { failureOf, fileHash, itemsOf, openStage, runFolder, sha256, until } from './stage';
-import { chain, connect, createFromText, waitForVideo } from './workflows';
+import { chain, suspendLoop } from './workflows';
 
 const VERSION = '2.41.1';
 const RUNS = 200;
@@ -60,17 +60,7 @@ test(`n8n ${VERSION} in queue mode: one main, two workers`, { timeout: 20 * 60_0
 	);
 	await server.activate(listener.id);
 
-	const suspending = chain(
-		'Suspending',
-		[
-			createFromText(portraitUrl, 'Slow.'),
-			waitForVideo({ whileProcessing: 'suspend' }),
-			{ name: 'After', type: 'n8n-nodes-base.noOp' },
-		],
-		credential,
-	);
-	connect(suspending, 'Wait for Video', 0, 'Wait for Video');
-	connect(suspending, 'Wait for Video', 1, 'After');
+	const suspending = suspendLoop(portraitUrl, credential);
 	const suspended = await publishWithWebhook(server, suspending, 'suspending');
 	const template = (await server.rest('POST', '/dynamic-node-parameters/resource-locator-results', {
 		path: 'parameters.captionTemplateId',

@@ -5,7 +5,7 @@ import { N8N_VERSIONS } from '../install';
 import type { Execution } from '../server';
 import { figure } from './figures';
 import { failureOf, fileHash, itemsOf, openStage, sha256, until } from './stage';
-import { chain, connect, createFromText, waitForVideo } from './workflows';
+import { chain, createFromText, suspendLoop } from './workflows';
 
 const DUE_MS = 60_000;
 /** The suspended video still renders when n8n is killed and looked at twice before it is finished. */
@@ -43,17 +43,7 @@ describe('A power cut', { concurrency: true }, () => {
 					credential,
 				),
 			);
-			const suspending = chain(
-				'Suspending',
-				[
-					createFromText(portraitUrl, 'Slow.'),
-					waitForVideo({ whileProcessing: 'suspend' }),
-					{ name: 'After', type: 'n8n-nodes-base.noOp' },
-				],
-				credential,
-			);
-			connect(suspending, 'Wait for Video', 0, 'Wait for Video');
-			connect(suspending, 'Wait for Video', 1, 'After');
+			const suspending = suspendLoop(portraitUrl, credential);
 			const suspended = await server.importWorkflow(suspending);
 
 			await server.waitForExecution(await server.runWorkflow(quick.id));

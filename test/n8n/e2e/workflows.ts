@@ -71,3 +71,19 @@ export const waitForVideo = (parameters: INodeParameters = {}, name = 'Wait for 
 		...parameters,
 	},
 });
+
+/** Starts a video and suspends until it is finished; wired as the node asks for. */
+export function suspendLoop(portraitUrl: string, credential: StoredCredential): WorkflowFile {
+	const workflow = chain(
+		'Suspending',
+		[
+			createFromText(portraitUrl, 'Slow.'),
+			waitForVideo({ whileProcessing: 'suspend' }),
+			{ name: 'After', type: 'n8n-nodes-base.noOp' },
+		],
+		credential,
+	);
+	connect(workflow, 'Wait for Video', 0, 'Wait for Video');
+	connect(workflow, 'Wait for Video', 1, 'After');
+	return workflow;
+}
