@@ -11,6 +11,8 @@ import {
 const scanConfig = (await buildScanConfig()).map((entry) => ({
 	...entry,
 	files: entry.files ?? SOURCE_FILE_PATTERNS,
+	// Some of n8n's patterns match any folder called `nodes`, and `test/nodes` is one.
+	ignores: [...(entry.ignores ?? []), 'test/**'],
 }));
 
 export default [

@@ -11,13 +11,14 @@ const engine = (n8nLine, n8nCore) => ({
 	...shared,
 	displayName: `n8n ${n8nLine}`,
 	testMatch: [
-		'<rootDir>/test/{engine,faults}/**/*.test.ts',
-		'<rootDir>/test/docs/examples.test.ts',
+		'<rootDir>/test/nodes/*.test.ts',
+		'<rootDir>/test/guarantees/faults/*.test.ts',
+		'<rootDir>/test/**/*.engine.test.ts',
 	],
-	setupFilesAfterEnv: ['<rootDir>/test/contract/everyExchange.ts'],
-	testEnvironment: '<rootDir>/test/engine/environment.js',
+	setupFilesAfterEnv: ['<rootDir>/test/guarantees/contract/everyExchange.ts'],
+	testEnvironment: '<rootDir>/test/harness/engine/environment.js',
 	testEnvironmentOptions: { n8nCore },
-	moduleNameMapper: { '^n8n-workflow$': '<rootDir>/test/engine/n8n-workflow.js' },
+	moduleNameMapper: { '^n8n-workflow$': '<rootDir>/test/harness/engine/n8n-workflow.js' },
 });
 
 module.exports = {
@@ -26,12 +27,14 @@ module.exports = {
 			...shared,
 			displayName: 'unit',
 			testEnvironment: 'node',
-			setupFilesAfterEnv: ['<rootDir>/test/contract/everyAnswer.ts'],
+			setupFilesAfterEnv: ['<rootDir>/test/guarantees/contract/everyAnswer.ts'],
 			testMatch: ['<rootDir>/test/**/*.test.ts'],
 			testPathIgnorePatterns: [
 				'/node_modules/',
-				'<rootDir>/test/(n8n|engine|faults)/',
-				'<rootDir>/test/docs/examples.test.ts',
+				'<rootDir>/test/n8n/',
+				'<rootDir>/test/nodes/[^/]+\\.test\\.ts$',
+				'<rootDir>/test/guarantees/faults/',
+				'\\.engine\\.test\\.ts$',
 			],
 		},
 		engine('2.41', 'n8n-core'),

@@ -1,35 +1,32 @@
-import type { Results } from './run';
+import type { Check, Results } from './measurements';
 import type { Summary } from './statistics';
 import type { Transfer } from './transfers';
 import { CURL, HTTP_REQUEST, THIS_PACKAGE } from './ways';
 
-/** Something that was promised, and what was measured. */
-export interface Check {
-	promise: string;
-	measured: string;
-	kept: boolean;
-	/** Whether the benchmark fails without it: memory and counts of requests only, never time. */
-	required: boolean;
-	/** Why it is missed, if it is. */
-	why?: string;
-}
-
 const HEAP_AGAIN_AND_AGAIN =
 	"V8 goes through all of n8n's heap again for every 35 MB that pass, which is more than half of the time; n8n's own HTTP Request node has it too";
+
 const BUSY = 'n8n was busy';
+
 const STILL_GROWING =
 	'n8n itself still grows after its start, in whatever way a file moves: see the other ways in the table';
+
 const GARBAGE = 'V8 frees passed pieces only when some 35 MB have piled up';
 
 /** Memory in MiB that a file may add to a busy n8n: what is promised, and what makes the benchmark fail. */
 const PROMISED_MIB = 16;
+
 const LIMIT_MIB = 32;
+
 /** The same for one that was idle: V8's own garbage of a transfer is more than what it kept room for. */
 const LIMIT_AFTER_IDLE_MIB = 96;
+
 /** Share of the requests that waiting for 100 videos may send, of one read per open video per round. */
 const WAITING_SHARE = 1 / 20;
+
 /** Requests of a poll that finds nothing new, whatever the account holds. */
 const IDLE_POLL_REQUESTS = 2;
+
 const COMPARED_MB = 300;
 
 /** Holds the results against what is promised. Parts that were not measured give no checks. */

@@ -2,8 +2,9 @@ import './engineOutsideJest';
 import { readFile } from 'node:fs/promises';
 import type { INodeParameters } from 'n8n-workflow';
 
-import { MEDIA, startEmulator } from '../test/emulator/emulator';
-import { runWorkflow } from '../test/engine/engine';
+import { MEDIA } from '../test/harness/emulator/media';
+import { startEmulator } from '../test/harness/emulator/emulator';
+import { runWorkflow } from '../test/harness/engine/engine';
 import type { Progress } from './progress';
 
 /** How long a run over many items took. */

@@ -1,5 +1,5 @@
 /**
- * To be imported before `test/engine/engine`: gives it what its Jest environment gives it, so that the
+ * To be imported before `test/harness/engine/engine`: gives it what its Jest environment gives it, so that the
  * benchmark can run n8n's engine in its own process.
  */
 import { createRequire } from 'node:module';

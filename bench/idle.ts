@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { startEmulator } from '../test/emulator/emulator';
+import { startEmulator } from '../test/harness/emulator/emulator';
 import { chain, waitForVideo } from '../test/n8n/e2e/workflows';
 import { startN8n } from '../test/n8n/server';
 import { N8N_VERSION } from './measuredServer';

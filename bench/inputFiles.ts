@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-import { renderedFile } from '../test/emulator/media';
+import { renderedFile } from '../test/harness/emulator/media';
 
 /** Bytes of a megabyte, as file sizes are counted here and by the provider. */
 export const MB = 1_000_000;

@@ -3,7 +3,7 @@ import { BarChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { SVGRenderer } from 'echarts/renderers';
 
-import type { Results } from './run';
+import type { Results } from './measurements';
 import type { Summary } from './statistics';
 import type { Transfer } from './transfers';
 

@@ -1,5 +1,5 @@
 import type { Plot } from './plots';
-import type { Results } from './run';
+import type { Results } from './measurements';
 import type { Summary } from './statistics';
 import type { Transfer } from './transfers';
 import { MB } from './inputFiles';

@@ -4,32 +4,20 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { packPackage } from '../test/n8n/pack';
-import { checkResults, type Check } from './checks';
-import { measureConcurrency, type ConcurrentRun } from './concurrency';
-import { measureIdle, type Idle } from './idle';
+import { checkResults } from './checks';
+import { measureConcurrency } from './concurrency';
+import { measureIdle } from './idle';
 import { N8N_VERSION } from './measuredServer';
+import type { Results } from './measurements';
 import { plotResults } from './plots';
-import { measureTransfers, type Transfers } from './transfers';
 import { reportResults } from './report';
-import { measurePolling, type Polling } from './trigger';
-import { measureWaiting, type Waiting } from './waiting';
-import { measureWeight, type Weight } from './weight';
-
-/** Everything that one run of the benchmark has measured; a part is absent if it was not asked for. */
-export interface Results {
-	measuredAt: string;
-	quick: boolean;
-	machine: { processor: string; cores: number; memoryGiB: number; node: string; n8n: string };
-	transfers?: Transfers;
-	waiting?: Waiting[];
-	polling?: Polling[];
-	concurrency?: ConcurrentRun[];
-	weight?: Weight[];
-	idle?: Idle[];
-	checks: Check[];
-}
+import { measureTransfers } from './transfers';
+import { measurePolling } from './trigger';
+import { measureWaiting } from './waiting';
+import { measureWeight } from './weight';
 
 const PARTS = ['transfers', 'waiting', 'trigger', 'concurrency', 'weight', 'idle'] as const;
+
 type Part = (typeof PARTS)[number];
 
 const HELP = `Measures the package against what a user would pick instead.

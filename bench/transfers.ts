@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { startEmulator, type Emulator, type LoggedRequest } from '../test/emulator/emulator';
+import {
+	startEmulator,
+	type Emulator,
+	type LoggedRequest,
+} from '../test/harness/emulator/emulator';
 import { inputFile, MB } from './inputFiles';
 import { MeasuredServer, type MeasuredRun, type Step } from './measuredServer';
 import { formFields } from './otherWays/upload';

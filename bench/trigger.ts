@@ -1,9 +1,9 @@
 import './engineOutsideJest';
 import type { IDataObject } from 'n8n-workflow';
 
-import { startEmulator } from '../test/emulator/emulator';
-import type { ApiVideo } from '../test/emulator/types';
-import { poll } from '../test/engine/engine';
+import { startEmulator } from '../test/harness/emulator/emulator';
+import type { ApiVideo } from '../test/harness/emulator/types';
+import { poll } from '../test/harness/engine/engine';
 import type { Progress } from './progress';
 import { summarize, type Summary } from './statistics';
 

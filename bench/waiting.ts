@@ -1,9 +1,9 @@
 import './engineOutsideJest';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { pauseAfter } from '../nodes/shared/pollSchedule';
-import { startEmulator } from '../test/emulator/emulator';
-import { runWorkflow } from '../test/engine/engine';
+import { pauseAfter } from '../nodes/shared/jobs/pollSchedule';
+import { startEmulator } from '../test/harness/emulator/emulator';
+import { runWorkflow } from '../test/harness/engine/engine';
 import type { Progress } from './progress';
 
 /** How the node waited for some videos that ended one after another. */

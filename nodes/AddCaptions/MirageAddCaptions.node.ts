@@ -6,27 +6,27 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import type { AddCaptionsInput } from '../shared/api';
-import { addCaptions } from '../shared/api';
+import type { AddCaptionsInput } from '../shared/api/endpoints';
+import { addCaptions } from '../shared/api/endpoints';
 import {
 	captionTemplateLocator,
-	concurrencyOption,
 	fileFields,
 	fileSources,
 	mirageIcon,
-	rateLimitPatienceOption,
 	videoLocator,
-} from '../shared/fields';
-import { frameOf, isNineSixteenths } from '../shared/fileKinds';
-import type { FileRule } from '../shared/files';
-import { checkedFile, inputError } from '../shared/files';
-import { runItems } from '../shared/items';
-import { openLedger } from '../shared/ledger';
-import type { Video } from '../shared/objects';
-import { jsonOf } from '../shared/objects';
-import { locatorId } from '../shared/parameters';
-import { searchCaptionTemplates, searchVideos } from '../shared/pickers';
-import { hintWaited, runOptions } from '../shared/runOptions';
+} from '../shared/descriptions/fields';
+import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
+import { frameOf, isNineSixteenths } from '../shared/media/frame';
+import type { FileRule } from '../shared/files/checkFile';
+import { checkedFile } from '../shared/files/inputFile';
+import { inputError } from '../shared/files/checkFile';
+import { runItems } from '../shared/items/runItems';
+import { openIdempotencyRecord } from '../shared/items/idempotency';
+import type { Video } from '../shared/api/objects';
+import { jsonOf } from '../shared/api/objects';
+import { locatorId } from '../shared/n8n/parameters';
+import { searchCaptionTemplates, searchVideos } from '../shared/methods/listSearch';
+import { hintWaited, runOptions } from '../shared/items/runOptions';
 
 /**
  * What the captions endpoint takes (OpenAPI: addCaptions): MP4 or MOV, at most 50 MB, 9:16. Which
@@ -109,10 +109,10 @@ export class MirageAddCaptions implements INodeType {
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const { concurrency, gate } = runOptions(this);
-		const ledger = openLedger(this);
+		const record = openIdempotencyRecord(this);
 		const output = await runItems(this, {
 			concurrency,
-			ledger,
+			record,
 			check: async (i): Promise<AddCaptionsInput> => {
 				const templateId = locatorId(this, 'captionTemplateId', 'Caption Template', i);
 				if (this.getNodeParameter('videoSource', i) === 'videoId')
@@ -136,12 +136,10 @@ export class MirageAddCaptions implements INodeType {
 			},
 			run: async (input, i) => {
 				const source = 'videoId' in input ? input.videoId : input.video.fingerprint;
-				const fingerprint = JSON.stringify(['captions', input.templateId, source]);
-				let video = ledger.find<Video>(i, fingerprint);
-				if (!video) {
-					video = await addCaptions(this, gate, input, ledger.ids());
-					ledger.add(i, fingerprint, { id: video.id, value: video });
-				}
+				const inputs = [input.templateId, source];
+				const video = await record.once<Video>(i, { kind: 'captions', inputs }, async () =>
+					addCaptions(this, gate, input, record.ids()),
+				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},
 		});

@@ -6,24 +6,19 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { createVideo } from '../shared/api';
-import {
-	concurrencyOption,
-	fileFields,
-	fileSources,
-	mirageIcon,
-	rateLimitPatienceOption,
-	voiceIdField,
-} from '../shared/fields';
-import type { FileRule } from '../shared/files';
-import { checkedFile, fileFromBinary } from '../shared/files';
-import { runItems } from '../shared/items';
-import { openLedger } from '../shared/ledger';
-import type { Video } from '../shared/objects';
-import { jsonOf } from '../shared/objects';
-import { requiredId, requiredText } from '../shared/parameters';
-import { hintWaited, runOptions } from '../shared/runOptions';
-import { makeSpeech, SPEECH_MODEL } from '../shared/speech';
+import { createVideo } from '../shared/api/endpoints';
+import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
+import { fileFields, fileSources, mirageIcon, voiceIdField } from '../shared/descriptions/fields';
+import type { FileRule } from '../shared/files/checkFile';
+import { checkedFile } from '../shared/files/inputFile';
+import { fileFromBinary } from '../shared/files/binaryField';
+import { runItems } from '../shared/items/runItems';
+import { openIdempotencyRecord } from '../shared/items/idempotency';
+import type { Video } from '../shared/api/objects';
+import { jsonOf } from '../shared/api/objects';
+import { requiredId, requiredText } from '../shared/n8n/parameters';
+import { hintWaited, runOptions } from '../shared/items/runOptions';
+import { makeSpeech, SPEECH_MODEL } from '../shared/files/speech';
 
 /** Portrait formats (provider's overview). */
 const IMAGE: FileRule = {
@@ -133,10 +128,10 @@ export class MirageCreateVideo implements INodeType {
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const { concurrency, gate } = runOptions(this);
-		const ledger = openLedger(this);
+		const record = openIdempotencyRecord(this);
 		const output = await runItems(this, {
 			concurrency,
-			ledger,
+			record,
 			check: async (i) => {
 				const model = requiredText(this, 'model', 'Model', i);
 				const image = await checkedFile(
@@ -159,21 +154,20 @@ export class MirageCreateVideo implements INodeType {
 				return { model, image, audio };
 			},
 			run: async ({ model, image, audio, speech }, i) => {
-				const spoken = audio?.fingerprint ?? speech;
-				const fingerprint = JSON.stringify(['video', model, image.fingerprint, spoken]);
-				let video = ledger.find<Video>(i, fingerprint);
-				if (!video) {
-					const voice =
-						audio ??
-						(await fileFromBinary(
-							this,
-							i,
-							await makeSpeech(this, gate, ledger, i, speech!),
-							AUDIO,
-						));
-					video = await createVideo(this, gate, { model, image, audio: voice }, ledger.ids());
-					ledger.add(i, fingerprint, { id: video.id, value: video });
-				}
+				const voice = async () =>
+					audio ??
+					(await fileFromBinary(
+						this,
+						i,
+						await record.once(i, { kind: 'speech', inputs: speech }, async () =>
+							makeSpeech(this, gate, speech!),
+						),
+						AUDIO,
+					));
+				const inputs = [model, image.fingerprint, audio?.fingerprint ?? speech];
+				const video = await record.once<Video>(i, { kind: 'video', inputs }, async () =>
+					createVideo(this, gate, { model, image, audio: await voice() }, record.ids()),
+				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},
 		});

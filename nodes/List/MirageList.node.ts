@@ -6,15 +6,20 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
-import { getCaptionTemplate, getVideo, listCaptionTemplates, listVideos } from '../shared/api';
-import { downloadVideo } from '../shared/downloads';
-import { captionTemplateLocator, mirageIcon, videoLocator } from '../shared/fields';
-import { runItems } from '../shared/items';
-import { eachEntry } from '../shared/listing';
-import type { CaptionTemplate, Video } from '../shared/objects';
-import { jsonOf } from '../shared/objects';
-import { locatorId } from '../shared/parameters';
-import { searchCaptionTemplates, searchVideos } from '../shared/pickers';
+import {
+	getCaptionTemplate,
+	getVideo,
+	listCaptionTemplates,
+	listVideos,
+} from '../shared/api/endpoints';
+import { downloadVideo } from '../shared/files/download';
+import { captionTemplateLocator, mirageIcon, videoLocator } from '../shared/descriptions/fields';
+import { runItems } from '../shared/items/runItems';
+import { eachEntry } from './pages';
+import type { CaptionTemplate, Video } from '../shared/api/objects';
+import { jsonOf } from '../shared/api/objects';
+import { locatorId } from '../shared/n8n/parameters';
+import { searchCaptionTemplates, searchVideos } from '../shared/methods/listSearch';
 
 /** Items that read at the same time. */
 const CONCURRENCY = 3;

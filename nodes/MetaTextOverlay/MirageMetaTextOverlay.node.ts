@@ -6,23 +6,21 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { createTextOverlay, getTextOverlay } from '../shared/api';
+import { createTextOverlay, getTextOverlay } from '../shared/api/endpoints';
+import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
+import { fileFields, fileSources, mirageIcon, outputField } from '../shared/descriptions/fields';
+import type { FileRule } from '../shared/files/checkFile';
+import { checkedFile } from '../shared/files/inputFile';
+import { runItems } from '../shared/items/runItems';
+import { openIdempotencyRecord } from '../shared/items/idempotency';
+import type { TextOverlay } from '../shared/api/objects';
+import { requiredId, requiredText } from '../shared/n8n/parameters';
+import { hintWaited, runOptions } from '../shared/items/runOptions';
 import {
-	concurrencyOption,
-	fileFields,
-	fileSources,
-	mirageIcon,
-	outputField,
-	rateLimitPatienceOption,
-} from '../shared/fields';
-import type { FileRule } from '../shared/files';
-import { checkedFile } from '../shared/files';
-import { runItems } from '../shared/items';
-import { openLedger } from '../shared/ledger';
-import type { TextOverlay } from '../shared/objects';
-import { requiredId, requiredText } from '../shared/parameters';
-import { hintWaited, runOptions } from '../shared/runOptions';
-import { maxPollIntervalOption, pollIntervalOption, timeoutOption } from '../shared/waitOptions';
+	maxPollIntervalOption,
+	pollIntervalOption,
+	timeoutOption,
+} from '../shared/descriptions/waitOptions';
 import { jobOutput, waitForOverlays } from './results';
 import { MAX_TEXTS, overlayTexts } from './texts';
 
@@ -204,7 +202,7 @@ export class MirageMetaTextOverlay implements INodeType {
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const { concurrency, gate } = runOptions(this);
-		const ledger = openLedger(this);
+		const record = openIdempotencyRecord(this);
 		const wait = this.getNodeParameter('waitForCompletion', 0) === true;
 		const fileFieldOf = (i: number) =>
 			wait && this.getNodeParameter('downloadVideos', i) === true
@@ -215,7 +213,7 @@ export class MirageMetaTextOverlay implements INodeType {
 			{ fileField?: string; overlay: TextOverlay | { id: string } }
 		>(this, {
 			concurrency,
-			ledger,
+			record,
 			check: async (i) => {
 				const fileField = fileFieldOf(i);
 				if (this.getNodeParameter('operation', i) === 'get') {
@@ -232,16 +230,13 @@ export class MirageMetaTextOverlay implements INodeType {
 					{ source: 'videoSource', field: 'videoField', url: 'videoUrl' },
 					VIDEO,
 				);
-				const fingerprint = JSON.stringify(['overlay', texts, video.fingerprint]);
+				const inputs = [texts, video.fingerprint];
 				return {
 					fileField,
-					start: async () => {
-						const earlier = ledger.find<TextOverlay>(i, fingerprint);
-						if (earlier) return earlier;
-						const overlay = await createTextOverlay(this, gate, { video, texts });
-						ledger.add(i, fingerprint, { id: overlay.id, value: overlay });
-						return overlay;
-					},
+					start: async () =>
+						await record.once<TextOverlay>(i, { kind: 'textOverlay', inputs }, async () =>
+							createTextOverlay(this, gate, { video, texts }),
+						),
 				};
 			},
 			run: async ({ fileField, start }) => ({ fileField, overlay: await start() }),

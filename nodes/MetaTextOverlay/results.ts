@@ -1,16 +1,16 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-import { getTextOverlay } from '../shared/api';
-import { cancelSignal, throwIfCancelled } from '../shared/cancellation';
-import { downloadRendered } from '../shared/downloads';
-import type { ItemEnd } from '../shared/items';
-import { failedItem } from '../shared/items';
-import type { JobEnd } from '../shared/jobs';
-import { waitForJobs } from '../shared/jobs';
-import type { TextOverlay, TextOverlayResult } from '../shared/objects';
-import { jsonOf } from '../shared/objects';
-import { pollPauses, timeoutMinutes } from '../shared/waitOptions';
+import { getTextOverlay } from '../shared/api/endpoints';
+import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
+import { downloadRendered } from '../shared/files/download';
+import type { ItemEnd } from '../shared/items/runErrors';
+import { failedItem } from '../shared/items/runErrors';
+import type { JobEnd } from '../shared/jobs/waitForJobs';
+import { waitForJobs } from '../shared/jobs/waitForJobs';
+import type { TextOverlay, TextOverlayResult } from '../shared/api/objects';
+import { jsonOf } from '../shared/api/objects';
+import { pollPauses, timeoutMinutes } from '../shared/descriptions/waitOptions';
 
 /** What an item wants of its job once it is complete. */
 export interface WantedOverlay {

@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-import type { OverlayText } from '../shared/api';
+import type { OverlayText } from '../shared/api/endpoints';
 
 /** Most texts that one job renders (OpenAPI: createMetaTextOverlay). */
 export const MAX_TEXTS = 4;

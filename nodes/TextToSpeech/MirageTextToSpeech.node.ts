@@ -6,18 +6,13 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import {
-	concurrencyOption,
-	mirageIcon,
-	outputField,
-	rateLimitPatienceOption,
-	voiceIdField,
-} from '../shared/fields';
-import { runItems } from '../shared/items';
-import { openLedger } from '../shared/ledger';
-import { requiredId, requiredText } from '../shared/parameters';
-import { hintWaited, runOptions } from '../shared/runOptions';
-import { makeSpeech, SPEECH_MODEL } from '../shared/speech';
+import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
+import { mirageIcon, outputField, voiceIdField } from '../shared/descriptions/fields';
+import { runItems } from '../shared/items/runItems';
+import { openIdempotencyRecord } from '../shared/items/idempotency';
+import { requiredId, requiredText } from '../shared/n8n/parameters';
+import { hintWaited, runOptions } from '../shared/items/runOptions';
+import { makeSpeech, SPEECH_MODEL } from '../shared/files/speech';
 
 /** Turns text into a WAV file and adds it to the item. */
 export class MirageTextToSpeech implements INodeType {
@@ -79,11 +74,11 @@ export class MirageTextToSpeech implements INodeType {
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const { concurrency, gate } = runOptions(this);
-		const ledger = openLedger(this);
+		const record = openIdempotencyRecord(this);
 		const items = this.getInputData();
 		const output = await runItems(this, {
 			concurrency,
-			ledger,
+			record,
 			check: async (i) => ({
 				speech: {
 					voiceId: requiredId(this, 'voiceId', 'Voice ID', i),
@@ -94,7 +89,10 @@ export class MirageTextToSpeech implements INodeType {
 				fileName: String(this.getNodeParameter('options.fileName', i, '')).trim() || 'speech.wav',
 			}),
 			run: async ({ speech, field, fileName }, i) => {
-				const file = await makeSpeech(this, gate, ledger, i, speech, fileName);
+				const inputs = [speech, fileName];
+				const file = await record.once(i, { kind: 'speech', inputs }, async () =>
+					makeSpeech(this, gate, speech, fileName),
+				);
 				const { json, binary } = items[i]!;
 				return [{ json, binary: { ...binary, [field]: file }, pairedItem: { item: i } }];
 			},

@@ -1,8 +1,8 @@
 import type { INodeExecutionData, IPollFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-import { listVideos, MAX_PAGE } from '../shared/api';
-import { downloadVideo } from '../shared/downloads';
+import { listVideos, MAX_PAGE } from '../shared/api/endpoints';
+import { downloadVideo } from '../shared/files/download';
 import { itemOf, triggerParameters } from './triggerParameters';
 
 /** Pages of 100 that are looked through for a matching video. */

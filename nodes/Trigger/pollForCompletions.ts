@@ -1,13 +1,18 @@
 import type { IBinaryData, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
 import { deepCopy } from 'n8n-workflow';
 
-import { getVideo, listVideos } from '../shared/api';
-import { systemClock } from '../shared/clock';
-import type { Choice, CompletionsState, ReadRequest, Reads } from '../shared/completions';
-import { nextRead, noReads, settle, storedState } from '../shared/completions';
-import { downloadVideo } from '../shared/downloads';
-import { httpStatusOf } from '../shared/errors';
-import type { Video } from '../shared/objects';
+import { getVideo, listVideos } from '../shared/api/endpoints';
+import { systemClock } from '../shared/async/clock';
+import type { Choice, Reads } from './listView';
+import type { CompletionsState } from './state';
+import type { ReadRequest } from './nextRead';
+import { nextRead } from './nextRead';
+import { noReads } from './listView';
+import { settle } from './settle';
+import { storedState } from './state';
+import { downloadVideo } from '../shared/files/download';
+import { httpStatusOf } from '../shared/transport/errors';
+import type { Video } from '../shared/api/objects';
 import type { TriggerParameters } from './triggerParameters';
 import { itemOf, triggerParameters } from './triggerParameters';
 

@@ -1,8 +1,8 @@
 import type { IBinaryData, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-import type { Video } from '../shared/objects';
-import { isCaptioned, jsonOf } from '../shared/objects';
+import type { Video } from '../shared/api/objects';
+import { isCaptioned, jsonOf } from '../shared/api/objects';
 
 /** What the person chose in the panel. */
 export interface TriggerParameters {

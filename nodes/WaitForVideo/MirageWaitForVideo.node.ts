@@ -6,10 +6,15 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { mirageIcon, outputField, videoLocator } from '../shared/fields';
-import { searchVideos } from '../shared/pickers';
-import { maxPollIntervalOption, pollIntervalOption, timeoutOption } from '../shared/waitOptions';
-import { keepWaiting, returnStatus, suspend } from './waiting';
+import { mirageIcon, outputField, videoLocator } from '../shared/descriptions/fields';
+import { searchVideos } from '../shared/methods/listSearch';
+import {
+	maxPollIntervalOption,
+	pollIntervalOption,
+	timeoutOption,
+} from '../shared/descriptions/waitOptions';
+import { keepWaiting, returnStatus } from './keepWaiting';
+import { suspend } from './suspend';
 
 /** Ways to treat videos that are still processing; a saved workflow holds these values. */
 type WhileProcessing = 'keepWaiting' | 'suspend' | 'returnStatus';

@@ -5,7 +5,8 @@ import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { MEDIA_FOLDER, startEmulator } from '../emulator/emulator';
+import { MEDIA_FOLDER } from '../harness/emulator/media';
+import { startEmulator } from '../harness/emulator/emulator';
 import {
 	exampleScript,
 	importExample,

@@ -5,7 +5,7 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import fastGlob from 'fast-glob';
-import { startEmulator } from '../emulator/emulator';
+import { startEmulator } from '../harness/emulator/emulator';
 import { installN8n } from './install';
 import { step } from './progress';
 import {

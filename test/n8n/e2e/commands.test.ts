@@ -15,9 +15,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
-import { COMMANDS } from '../../docs/commands';
-import { Client } from '../../emulator/client';
-import { DEFAULT_API_KEY } from '../../emulator/emulator';
+import { COMMANDS } from '../../package/docs/commands';
+import { Client } from '../../harness/emulator/client';
+import { DEFAULT_API_KEY } from '../../harness/emulator/emulator';
 import { OWNER } from '../server';
 import { figure } from './figures';
 import { runFolder, until } from './stage';
@@ -182,8 +182,8 @@ const FAULT_MATRIX = 'docs/fault-matrix.md';
 
 /** How each command of the docs is run, in this order. Placeholders are filled in; what ends, must end well. */
 const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
-	'npx jest test/jobs.test.ts': async (clone) => {
-		assert.match(await clone.run('npx jest test/jobs.test.ts'), /^Tests: +\d+ passed/m);
+	'npx jest test/guarantees/fuzz': async (clone) => {
+		assert.match(await clone.run('npx jest test/guarantees/fuzz'), /^Tests: +\d+ passed/m);
 	},
 	'npx jest <path>': async (clone) => {
 		assert.match(await clone.run('npx jest test/pace.test.ts'), /^Tests: +\d+ passed/m);
@@ -197,10 +197,10 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 		const listed = await clone.run("npx jest --selectProjects 'n8n 2.41' --listTests");
 		assert.match(listed, /test\/engine\/createVideo\.test\.ts/);
 	},
-	'UPDATE_FAULT_MATRIX=1 npx jest test/faults/matrix': async (clone) => {
+	'UPDATE_FAULT_MATRIX=1 npx jest test/guarantees/faults/matrix': async (clone) => {
 		const before = await clone.text(FAULT_MATRIX);
 		await writeFile(clone.path(FAULT_MATRIX), before.replace(/^\|.*\n/gm, ''));
-		await clone.run('UPDATE_FAULT_MATRIX=1 npx jest test/faults/matrix');
+		await clone.run('UPDATE_FAULT_MATRIX=1 npx jest test/guarantees/faults/matrix');
 		assert.equal(await clone.text(FAULT_MATRIX), before);
 	},
 	'npm run docs': async (clone) => {
@@ -240,7 +240,7 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 		await clone.run('npm run demo -- --once --script "Short."');
 	},
 	'npm run demo -- --voice ID --portrait FILE': async (clone) => {
-		const portrait = 'test/emulator/media/portrait.jpg';
+		const portrait = 'test/harness/emulator/media/portrait.jpg';
 		await clone.run(`npm run demo -- --once --voice some-voice --portrait ${portrait}`);
 	},
 	'npm run dev': async (clone) => {
@@ -294,8 +294,8 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 	'npm run test:n8n -- retry': async (clone) => {
 		assert.match(await clone.run('npm run test:n8n -- retry'), /^Tests: +\d+ passed, \d+ total$/m);
 	},
-	'node test/release/check.mjs': async (clone) => {
-		assert.match(await clone.run('node test/release/check.mjs'), /can be released/);
+	'node test/package/release/check.mjs': async (clone) => {
+		assert.match(await clone.run('node test/package/release/check.mjs'), /can be released/);
 	},
 	'npm publish --dry-run': async (clone) => {
 		const registry = await emptyRegistry();
@@ -316,7 +316,7 @@ const RUNS: Record<string, (clone: Clone) => Promise<void>> = {
 		const changelog = await clone.text('CHANGELOG.md');
 		const entry = `## [${version}] - 2026-01-31\n\n- Something new.\n\n`;
 		await writeFile(clone.path('CHANGELOG.md'), changelog.replace(/^## /m, `${entry}## `));
-		assert.match(await clone.run('node test/release/check.mjs'), /can be released/);
+		assert.match(await clone.run('node test/package/release/check.mjs'), /can be released/);
 	},
 };
 

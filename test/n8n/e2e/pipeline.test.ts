@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { MEDIA } from '../../emulator/emulator';
+import { MEDIA } from '../../harness/emulator/media';
 import { exampleScript, importExample, LAST_NODE, MP4_FIELD, readExample } from '../example';
 import type { N8nVersion } from '../install';
 import type { N8nServerOptions } from '../server';

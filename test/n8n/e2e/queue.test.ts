@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { MEDIA } from '../../emulator/emulator';
+import { MEDIA } from '../../harness/emulator/media';
 import { fillExample, LAST_NODE, MP4_FIELD } from '../example';
 import type { Execution, N8nServer, N8nWorker, WorkflowFile } from '../server';
 import { startBackends } from './backends';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MEDIA } from '../../emulator/emulator';
+import { MEDIA } from '../../harness/emulator/media';
 import { N8N_VERSIONS } from '../install';
 import type { Execution } from '../server';
 import { figure } from './figures';

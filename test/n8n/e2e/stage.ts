@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { INodeExecutionData } from 'n8n-workflow';
-import { MEDIA, startEmulator, type Emulator, type EmulatorOptions } from '../../emulator/emulator';
+import { MEDIA } from '../../harness/emulator/media';
+import {
+	startEmulator,
+	type Emulator,
+	type EmulatorOptions,
+} from '../../harness/emulator/emulator';
 import type { N8nVersion } from '../install';
 import { servePortrait } from '../portrait';
 import {

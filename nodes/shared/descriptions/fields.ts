@@ -1,0 +1,163 @@
+import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
+
+/** When a parameter is shown. */
+type Show = NonNullable<NonNullable<INodeProperties['displayOptions']>['show']>;
+
+const shown = (show?: Show) => (show ? { displayOptions: { show } } : {});
+
+/** The mark of the package, for both themes. */
+export const mirageIcon = {
+	light: 'file:../../icons/mirage.svg',
+	dark: 'file:../../icons/mirage.dark.svg',
+} as const;
+
+/** A picker for a video: from the list, or by ID. */
+export function videoLocator(rules: {
+	name?: string;
+	description: string;
+	show?: Show;
+	/** ID to start with, usually an expression. Without one the list is offered first. */
+	defaultId?: string;
+}): INodeProperties {
+	const { name = 'videoId', description, show, defaultId } = rules;
+	return {
+		displayName: 'Video',
+		name,
+		type: 'resourceLocator',
+		required: true,
+		default: { mode: defaultId === undefined ? 'list' : 'id', value: defaultId ?? '' },
+		description,
+		...shown(show),
+		modes: [
+			{
+				displayName: 'From List',
+				name: 'list',
+				type: 'list',
+				typeOptions: { searchListMethod: 'searchVideos', searchable: true },
+			},
+			{
+				displayName: 'By ID',
+				name: 'id',
+				type: 'string',
+				placeholder: 'e.g. video_abc123def456',
+			},
+		],
+	};
+}
+
+/** A picker for a caption template: from the list, or by ID. */
+export function captionTemplateLocator(rules: {
+	description: string;
+	show?: Show;
+}): INodeProperties {
+	return {
+		displayName: 'Caption Template',
+		name: 'captionTemplateId',
+		type: 'resourceLocator',
+		required: true,
+		default: { mode: 'list', value: '' },
+		description: rules.description,
+		...shown(rules.show),
+		modes: [
+			{
+				displayName: 'From List',
+				name: 'list',
+				type: 'list',
+				typeOptions: { searchListMethod: 'searchCaptionTemplates', searchable: true },
+			},
+			{
+				displayName: 'By ID',
+				name: 'id',
+				type: 'string',
+				placeholder: 'e.g. ctpl_123456789abcdefg',
+			},
+		],
+	};
+}
+
+/** The places a file can come from, as options of a `…Source` parameter. */
+export const fileSources = {
+	binary: {
+		name: 'Binary Field',
+		value: 'binary',
+		description: 'Use a file that an earlier node put on the item',
+	},
+	url: {
+		name: 'URL',
+		value: 'url',
+		description: 'Fetch the file from a public web address',
+	},
+} satisfies Record<string, INodePropertyOptions>;
+
+/** The two parameters behind a `…Source`: the binary field, and the address. */
+export function fileFields(rules: {
+	/** Start of the parameter names: `image` gives `imageField` and `imageUrl`. */
+	prefix: string;
+	label: string;
+	defaultField: string;
+	/** What the file must be, as the end of a sentence: `a JPEG or PNG picture`. */
+	wanted: string;
+	urlPlaceholder: string;
+	show?: Show;
+}): INodeProperties[] {
+	const { prefix, label, defaultField, wanted, urlPlaceholder, show } = rules;
+	const source = `${prefix}Source`;
+	return [
+		{
+			displayName: `${label} Field`,
+			name: `${prefix}Field`,
+			type: 'string',
+			required: true,
+			default: defaultField,
+			placeholder: `e.g. ${defaultField}`,
+			hint: 'The name of the field as the INPUT panel shows it under "Binary"',
+			description: `Name of the binary field that holds ${wanted}`,
+			...shown({ ...show, [source]: ['binary'] }),
+		},
+		{
+			displayName: `${label} URL`,
+			name: `${prefix}Url`,
+			type: 'string',
+			required: true,
+			default: '',
+			placeholder: urlPlaceholder,
+			description: `Web address of ${wanted}. It must open without a login. The API key is not sent there.`,
+			...shown({ ...show, [source]: ['url'] }),
+		},
+	];
+}
+
+/** ID of the voice that speaks. The API has no list of voices, so it is typed in. */
+export function voiceIdField(show?: Show): INodeProperties {
+	return {
+		displayName: 'Voice ID',
+		name: 'voiceId',
+		type: 'string',
+		required: true,
+		default: '',
+		placeholder: 'e.g. 5f2c1c0e-…',
+		hint: 'Copy it from a voice in the Mirage platform',
+		description: 'ID of the voice that speaks the text',
+		...shown(show),
+	};
+}
+
+/** Name of the binary field that a node writes a file into. */
+export function outputField(rules: {
+	defaultField: string;
+	what: string;
+	show?: Show;
+}): INodeProperties {
+	const { defaultField, what, show } = rules;
+	return {
+		displayName: 'Put Output in Field',
+		name: 'outputField',
+		type: 'string',
+		required: true,
+		default: defaultField,
+		placeholder: `e.g. ${defaultField}`,
+		hint: 'The name of the binary field to put the file in',
+		description: `Name of the binary field that will hold ${what}`,
+		...shown(show),
+	};
+}

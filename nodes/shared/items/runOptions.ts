@@ -1,0 +1,53 @@
+import type { IExecuteFunctions, INodeProperties } from 'n8n-workflow';
+
+import type { Gate } from '../transport/rateLimiter';
+import { gateFor } from '../transport/rateLimiter';
+import { optionNumber } from '../n8n/parameters';
+
+/** Reads the options `concurrency` and `rateLimitPatience` and opens the gate of the run. */
+export function runOptions(ctx: IExecuteFunctions): { concurrency: number; gate: Gate } {
+	const concurrency = optionNumber(ctx, 'concurrency', 0, {
+		label: 'Concurrency',
+		min: 1,
+		max: 20,
+		otherwise: 3,
+	});
+	const patienceMinutes = optionNumber(ctx, 'rateLimitPatience', 0, {
+		label: 'Rate Limit Patience',
+		min: 0,
+		max: 100_000,
+		otherwise: 60,
+	});
+	return { concurrency, gate: gateFor(ctx, patienceMinutes * 60_000) };
+}
+
+/** Tells at the node, once it is done, that items had to wait. */
+export function hintWaited(ctx: IExecuteFunctions, gate: Gate): void {
+	if (gate.waited.ms < 1_000) return;
+	ctx.addExecutionHints({
+		message: `Mirage's rate limit made this node wait ${Math.round(gate.waited.ms / 1_000)} s in all. Nothing was lost or sent twice.`,
+		location: 'outputPane',
+		type: 'info',
+	});
+}
+
+/** Option: how many items are under way together. Default 3. */
+export const concurrencyOption: INodeProperties = {
+	displayName: 'Concurrency',
+	name: 'concurrency',
+	type: 'number',
+	typeOptions: { minValue: 1, maxValue: 20 },
+	default: 3,
+	description: 'How many items to send to Mirage at the same time',
+};
+
+/** Option: how long rate limits are waited out. Default 60 minutes. */
+export const rateLimitPatienceOption: INodeProperties = {
+	displayName: 'Rate Limit Patience (Minutes)',
+	name: 'rateLimitPatience',
+	type: 'number',
+	typeOptions: { minValue: 0 },
+	default: 60,
+	description:
+		'How long to wait in all when Mirage takes no more requests for the moment. Items that are left when the time is over end with an error and are not billed.',
+};

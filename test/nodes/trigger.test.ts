@@ -1,0 +1,449 @@
+import type { IDataObject, NodeApiError } from 'n8n-workflow';
+import { Workflow } from 'n8n-workflow';
+import { readFileSync } from 'node:fs';
+
+import { systemClock } from '../../nodes/shared/async/clock';
+import { MEDIA } from '../harness/emulator/media';
+import {
+	startEmulator,
+	type ApiVideo,
+	type Emulator,
+	type EmulatorOptions,
+} from '../harness/emulator/emulator';
+import { StoredCredential } from '../harness/engine/credentials';
+import { logLines, n8nLine } from '../harness/engine/n8n';
+import { poll, type PollOptions, type PollResult } from '../harness/engine/engine';
+import { core } from '../harness/engine/n8n';
+import { nodeTypes } from '../harness/engine/node-types';
+
+const generated = readFileSync(MEDIA.generated);
+const START_S = 1_767_225_600;
+
+let emulator: Emulator;
+let clock: { now: number };
+
+beforeEach(() => {
+	clock = { now: START_S * 1_000 };
+	jest.spyOn(systemClock, 'now').mockImplementation(() => clock.now);
+	jest.spyOn(systemClock, 'sleep').mockImplementation(async (ms, signal) => {
+		// Pauses between tries pass at once; the end of a poll's time must not.
+		if (ms <= 30_000) clock.now += ms;
+		else await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
+	});
+});
+afterEach(async () => {
+	jest.restoreAllMocks();
+	await emulator.close();
+});
+
+const start = async (options: EmulatorOptions = {}) =>
+	(emulator = await startEmulator({ now: () => clock.now, ...options }));
+
+/** An active workflow: polls hand on what n8n's memory, or after a restart its database, holds. */
+class Active {
+	memory: IDataObject = {};
+	saved: IDataObject = {};
+
+	constructor(private readonly parameters: PollOptions['parameters'] = {}) {}
+
+	async poll(options: Partial<PollOptions> = {}): Promise<PollResult> {
+		const result = await poll({
+			baseUrl: emulator.url,
+			apiKey: emulator.apiKey,
+			parameters: this.parameters,
+			staticData: this.memory,
+			...options,
+		});
+		this.memory = result.staticData;
+		if (result.items) this.saved = result.staticData;
+		return result;
+	}
+
+	/** n8n saves after the poll that activates a workflow, whatever it returned. */
+	async activate(): Promise<PollResult> {
+		const result = await this.poll({ activation: 'activate' });
+		this.saved = result.staticData;
+		return result;
+	}
+
+	restart(): void {
+		this.memory = this.saved;
+	}
+}
+
+async function activated(parameters?: PollOptions['parameters']): Promise<Active> {
+	const workflow = new Active(parameters);
+	const { items, error } = await workflow.activate();
+	expect({ items, error }).toEqual({ items: null, error: undefined });
+	emulator.requests.length = 0;
+	return workflow;
+}
+
+function pass(seconds: number): number {
+	clock.now += seconds * 1_000;
+	return Math.floor(clock.now / 1_000);
+}
+
+const ids = ({ items, error }: PollResult) => {
+	if (error) throw error;
+	return items?.map(({ json }) => json.id) ?? [];
+};
+const seed = (...videos: Partial<ApiVideo>[]) => emulator.seedVideos(videos);
+const lists = () => emulator.requests.filter(({ route }) => route === 'GET /v1/videos');
+
+describe('which videos fire', () => {
+	test('history does not fire at activation, what renders then does once it has finished', async () => {
+		await start();
+		seed({ id: 'old' }, { id: 'rendering', status: 'PROCESSING' });
+		const workflow = await activated();
+		pass(60);
+		emulator.setOutcome('rendering', { status: 'COMPLETE' });
+		const result = await workflow.poll();
+		expect(ids(result)).toEqual(['rendering']);
+		expect(result.items![0]!.json).toMatchObject({ status: 'COMPLETE', progress: 100 });
+		expect(result.items![0]!.binary).toBeUndefined();
+		expect(ids(await workflow.poll())).toEqual([]);
+	});
+
+	test('an idle poll costs one request, with 100,000 videos in the history', async () => {
+		await start();
+		emulator.seedVideos(
+			Array.from({ length: 100_000 }, (_, index) => ({ created_at: START_S - 30 * index })),
+		);
+		const workflow = await activated();
+		for (let polls = 0; polls < 3; polls++) {
+			pass(60);
+			expect(ids(await workflow.poll())).toEqual([]);
+		}
+		expect(emulator.requests.map(({ path }) => path)).toEqual(
+			Array(3).fill('/v1/videos?limit=100&order=desc'),
+		);
+	});
+
+	test('nothing fires twice and nothing is missed when a restart brings older state back', async () => {
+		await start();
+		seed({ id: 'a', status: 'PROCESSING' });
+		const workflow = await activated();
+		seed({ id: 'b', status: 'PROCESSING', created_at: pass(60) });
+		expect(ids(await workflow.poll())).toEqual([]);
+		expect(workflow.memory).not.toEqual(workflow.saved);
+		workflow.restart();
+		emulator.setOutcome('b', { status: 'COMPLETE' });
+		expect(ids(await workflow.poll())).toEqual(['b']);
+		emulator.setOutcome('a', { status: 'COMPLETE' });
+		workflow.restart();
+		expect(ids(await workflow.poll({ activation: 'init' }))).toEqual(['a']);
+		workflow.restart();
+		expect(ids(await workflow.poll())).toEqual([]);
+	});
+
+	test('more than a page of completions between two polls all fire, oldest first', async () => {
+		await start();
+		seed({ id: 'old' });
+		const workflow = await activated();
+		const made = Array.from({ length: 350 }, (_, index) => {
+			const second = pass(1);
+			return { id: `video_${index}`, created_at: second, completed_at: second };
+		});
+		emulator.seedVideos(made);
+		expect(ids(await workflow.poll())).toEqual(made.map(({ id }) => id));
+		expect(lists()).toHaveLength(4);
+	});
+
+	test('events and source choose what fires', async () => {
+		await start();
+		const all = await activated({ events: ['failed', 'cancelled'] });
+		const captioned = await activated({ source: 'captioned' });
+		const made = await activated({ source: 'generated' });
+		seed(
+			{ id: 'generated' },
+			{ id: 'captioned', caption_template_id: 'ctpl_1' },
+			{ id: 'failed', status: 'FAILED', error: { code: 'bad_audio', message: 'Too quiet' } },
+			{ id: 'cancelled', status: 'CANCELLED' },
+			{ id: 'rendering', status: 'PROCESSING' },
+			{ id: 'tomorrow', status: 'SOMETHING_NEW' },
+		);
+		expect(ids(await all.poll()).sort()).toEqual(['cancelled', 'failed']);
+		expect(ids(await captioned.poll())).toEqual(['captioned']);
+		expect(ids(await made.poll())).toEqual(['generated']);
+	});
+
+	test('no chosen event is said, not silently waited for', async () => {
+		await start();
+		const { error } = await new Active({ events: [] }).poll();
+		expect(error?.message).toBe('Events holds none that this trigger knows');
+	});
+
+	test('a page that fails half-way neither loses nor repeats a video', async () => {
+		await start();
+		seed({ id: 'old' });
+		const workflow = await activated();
+		const made = Array.from({ length: 250 }, (_, index) => ({
+			id: `video_${index}`,
+			created_at: pass(1),
+		}));
+		emulator.seedVideos(made);
+		emulator.fault({
+			route: 'GET /v1/videos',
+			after: 1,
+			times: 2,
+			fault: { kind: 'status', status: 500 },
+		});
+		const fired = [...ids(await workflow.poll()), ...ids(await workflow.poll())];
+		fired.push(...ids(await workflow.poll()));
+		expect(fired).toHaveLength(250);
+		expect(new Set(fired)).toEqual(new Set(made.map(({ id }) => id)));
+	});
+
+	test('two polls at once, as when one takes longer than the interval, fire a video once', async () => {
+		await start();
+		const workflow = await activated();
+		seed({ id: 'a' });
+		emulator.fault({ route: 'GET /v1/videos', fault: { kind: 'delay', ms: 150 } });
+		const node = { name: 'Mirage Trigger', type: 'n8n-nodes-mirage.mirageTrigger' };
+		const shared = sharedPolls(workflow.memory, node);
+		const results = await Promise.all([shared(), shared()]);
+		expect(results.flatMap((items) => items?.[0] ?? [])).toHaveLength(1);
+		expect(lists()).toHaveLength(1);
+		expect(await shared()).toBeNull();
+	});
+});
+
+/** Polls of one activation: they share the context and the static data in n8n's memory. */
+function sharedPolls(memory: IDataObject, { name, type }: { name: string; type: string }) {
+	const node = {
+		id: 'trigger',
+		name,
+		type,
+		typeVersion: 1,
+		position: [0, 0] as [number, number],
+		parameters: {},
+		credentials: { mirageApi: { id: 'mirage-account', name: 'Mirage account' } },
+	};
+	const workflow = new Workflow({
+		id: 'workflow',
+		nodes: [node],
+		connections: {},
+		active: true,
+		nodeTypes,
+		staticData: { [`node:${name}`]: JSON.parse(JSON.stringify(memory)) as IDataObject },
+	});
+	const credentialsHelper = new StoredCredential({
+		apiKey: emulator.apiKey,
+		baseUrl: emulator.url,
+	});
+	const context = new core.PollContext(
+		workflow,
+		workflow.getNode(name)!,
+		{ credentialsHelper, variables: {} } as never,
+		'trigger',
+		'update',
+	);
+	return async () => {
+		await workflow.expression.acquireIsolate();
+		try {
+			return await nodeTypes.getByNameAndVersion(type).poll!.call(context);
+		} finally {
+			await workflow.expression.releaseIsolate();
+		}
+	};
+}
+
+describe('errors', () => {
+	test.each([401, 403, 429, 500])(
+		'status %s reaches n8n, so that it can back off',
+		async (status) => {
+			await start();
+			const workflow = await activated();
+			const before = workflow.memory;
+			emulator.fault({ times: Infinity, fault: { kind: 'status', status } });
+			const { error, items, staticData } = await workflow.poll();
+			expect((error as NodeApiError).httpCode).toBe(String(status));
+			expect(items).toBeNull();
+			expect(staticData).toEqual(before);
+			emulator.clearFaults();
+			seed({ id: 'a' });
+			expect(ids(await workflow.poll())).toEqual(['a']);
+		},
+	);
+
+	test('a first poll that fails half-way is no activation: jobs it did not see would be lost', async () => {
+		await start();
+		emulator.seedVideos(
+			Array.from({ length: 150 }, (_, index) => ({ id: `v${index}`, created_at: START_S - index })),
+		);
+		seed({ id: 'deep', status: 'PROCESSING', created_at: START_S - 200 });
+		emulator.fault({
+			route: 'GET /v1/videos',
+			after: 1,
+			times: 2,
+			fault: { kind: 'status', status: 500 },
+		});
+		const workflow = new Active();
+		const failed = await workflow.poll({ activation: 'activate' });
+		expect((failed.error as NodeApiError).httpCode).toBe('500');
+		expect(failed.staticData).toEqual({});
+		await workflow.activate();
+		emulator.setOutcome('deep', { status: 'COMPLETE' });
+		expect(ids(await workflow.poll())).toEqual(['deep']);
+	});
+});
+
+describe('download', () => {
+	const parameters = { downloadVideo: true, outputField: 'clip' };
+
+	test('the file is in the item, and a failed video comes without one', async () => {
+		await start();
+		const workflow = await activated({ ...parameters, events: ['completed', 'failed'] });
+		seed({ id: 'a' }, { id: 'b', status: 'FAILED' });
+		const result = await workflow.poll({ binaryMode: 'filesystem' });
+		expect(ids(result).sort()).toEqual(['a', 'b']);
+		const [done, failed] = ['a', 'b'].map((id) => result.items!.find(({ json }) => json.id === id));
+		expect(await result.file(done, 'clip')).toEqual(generated);
+		expect(done!.binary!.clip).toMatchObject({ mimeType: 'video/mp4', fileName: 'a.mp4' });
+		expect(failed!.binary).toBeUndefined();
+	});
+
+	test('a download that fails holds back no other video and comes with the next poll', async () => {
+		await start();
+		const workflow = await activated(parameters);
+		seed({ id: 'a', created_at: START_S }, { id: 'b', created_at: START_S + 1 });
+		emulator.fault({
+			route: 'GET /v1/videos/{video_id}/content',
+			times: 1,
+			fault: { kind: 'status', status: 403 },
+		});
+		const first = await workflow.poll();
+		expect(first.items).toHaveLength(1);
+		expect(logLines().join('\n')).not.toContain(emulator.apiKey);
+		workflow.restart();
+		const second = await workflow.poll();
+		expect([...ids(first), ...ids(second)].sort()).toEqual(['a', 'b']);
+		expect(await second.file(second.items![0], 'clip')).toEqual(generated);
+		expect(ids(await workflow.poll())).toEqual([]);
+	});
+
+	test('a download that always fails ends: the item comes without the file and says why', async () => {
+		await start();
+		const workflow = await activated(parameters);
+		seed({ id: 'a' });
+		emulator.fault({
+			route: 'GET /v1/videos/{video_id}/content',
+			times: Infinity,
+			fault: { kind: 'status', status: 403 },
+		});
+		for (let polls = 0; polls < 4; polls++) expect(ids(await workflow.poll())).toEqual([]);
+		const last = await workflow.poll();
+		expect(ids(last)).toEqual(['a']);
+		expect(last.items![0]!.binary).toBeUndefined();
+		expect(last.items![0]!.json.download_error).toContain('download video "a"');
+		emulator.clearFaults();
+		expect(ids(await workflow.poll())).toEqual([]);
+	});
+
+	test('more files than one poll takes come with the next polls', async () => {
+		await start();
+		const workflow = await activated(parameters);
+		const made = Array.from({ length: 60 }, (_, index) => ({
+			id: `v${index}`,
+			created_at: pass(1),
+		}));
+		emulator.seedVideos(made);
+		const sizes: number[] = [];
+		const fired: unknown[] = [];
+		for (let polls = 0; polls < 4; polls++) {
+			const result = await workflow.poll({ binaryMode: 'filesystem' });
+			sizes.push(result.items?.length ?? 0);
+			fired.push(...ids(result));
+			workflow.restart();
+		}
+		expect(sizes).toEqual([25, 25, 10, 0]);
+		expect(new Set(fired)).toEqual(new Set(made.map(({ id }) => id)));
+	});
+
+	test('a file that hangs does not hold the other items until n8n gives the poll up', async () => {
+		await start();
+		const workflow = await activated(parameters);
+		seed({ id: 'a' }, { id: 'b' });
+		emulator.fault({ route: 'content', times: 1, fault: { kind: 'hang' } });
+		jest.mocked(systemClock.sleep).mockImplementation(async (ms, signal) => {
+			const share = ms > 30_000 ? 300 : 0;
+			await new Promise<void>((resolve) => {
+				setTimeout(resolve, share);
+				signal?.addEventListener('abort', () => resolve());
+			});
+		});
+		const first = await workflow.poll({ binaryMode: 'filesystem' });
+		expect(first.items).toHaveLength(1);
+		const second = await workflow.poll({ binaryMode: 'filesystem' });
+		expect([...ids(first), ...ids(second)].sort()).toEqual(['a', 'b']);
+	});
+});
+
+describe('fetch test event', () => {
+	const test_ = async (parameters: PollOptions['parameters'] = {}, staticData: IDataObject = {}) =>
+		await poll({
+			baseUrl: emulator.url,
+			apiKey: emulator.apiKey,
+			mode: 'manual',
+			parameters,
+			staticData,
+		});
+
+	test('the newest matching video is shown with its file, and the state is untouched', async () => {
+		await start();
+		const workflow = await activated();
+		seed(
+			{ id: 'older', created_at: START_S - 5 },
+			{ id: 'newest', created_at: START_S - 1 },
+			{ id: 'rendering', created_at: START_S, status: 'PROCESSING' },
+		);
+		const result = await test_({ downloadVideo: true }, workflow.memory);
+		expect(ids(result)).toEqual(['newest']);
+		expect(await result.file(result.items![0], 'data')).toEqual(generated);
+		expect(result.staticData).toEqual(workflow.memory);
+		expect(ids(await workflow.poll()).sort()).toEqual(['newest', 'older']);
+	});
+
+	test('before the first activation it leaves nothing behind either', async () => {
+		await start();
+		seed({ id: 'a' });
+		const { staticData, items } = await test_();
+		expect(items).toHaveLength(1);
+		expect(staticData).toEqual({});
+	});
+
+	test.each([
+		[0, 'The account has no videos yet'],
+		[3, 'None of the 3 newest videos is failed'],
+	])('no match among %s videos is said in words', async (count, words) => {
+		await start();
+		emulator.seedVideos(Array.from({ length: count }, () => ({})));
+		const { error, items } = await test_({ events: ['failed'] });
+		expect(items).toBeNull();
+		expect(error?.message).toBe('No video matches the chosen events and source');
+		expect((error as NodeApiError).description).toContain(words);
+	});
+});
+
+test(`the time that n8n gives a poll ends the reading (${n8nLine})`, async () => {
+	await start();
+	seed({ id: 'old' });
+	const workflow = await activated();
+	const made = Array.from({ length: 450 }, (_, index) => ({
+		id: `v${index}`,
+		created_at: pass(1),
+	}));
+	emulator.seedVideos(made);
+	// 40 s a page of the 300 s that n8n gives: half of it is for reading.
+	const slow = (emulator.requests.push = function (...entries) {
+		clock.now += 40_000;
+		return Array.prototype.push.apply(this, entries);
+	});
+	const first = ids(await workflow.poll());
+	expect(slow).toBeDefined();
+	expect(lists()).toHaveLength(4);
+	const rest = [...ids(await workflow.poll()), ...ids(await workflow.poll())];
+	expect(new Set([...first, ...rest])).toEqual(new Set(made.map(({ id }) => id)));
+	expect(first.length + rest.length).toBe(450);
+});
