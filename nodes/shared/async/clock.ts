@@ -1,5 +1,7 @@
 import { sleep } from 'n8n-workflow';
 
+import { untilAborted } from './untilAborted';
+
 /** Time as the package reads it. Tests pass one that they move by hand. */
 export interface Clock {
 	/** Milliseconds since 1970. */
@@ -22,19 +24,10 @@ export const systemClock: Clock = {
 	now: () => Date.now(),
 	async sleep(ms, signal) {
 		const until = Date.now() + ms;
-		let onAbort = () => {};
-		const aborted = new Promise<void>((resolve) => {
-			onAbort = resolve;
-			signal?.addEventListener('abort', onAbort, { once: true });
-		});
-		try {
-			for (;;) {
-				const left = until - Date.now();
-				if (left <= 0 || signal?.aborted) return;
-				await Promise.race([sleep(Math.min(left, SLICE_MS)), aborted]);
-			}
-		} finally {
-			signal?.removeEventListener('abort', onAbort);
+		for (;;) {
+			const left = until - Date.now();
+			if (left <= 0 || signal?.aborted) return;
+			await untilAborted(sleep(Math.min(left, SLICE_MS)), signal);
 		}
 	},
 };

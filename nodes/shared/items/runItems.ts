@@ -1,6 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { NodeApiError, NodeOperationError } from 'n8n-workflow';
 
+import { createPool } from '../async/pool';
 import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
 import type { IdempotencyRecord } from './idempotency';
 import type { ItemEnd } from './runErrors';
@@ -88,11 +89,8 @@ export async function runItems<Checked, Started = INodeExecutionData[]>(
 
 /** Runs `work` for 0 … `count` - 1 in order, at most `limit` at a time. */
 async function inParallel(count: number, limit: number, work: (index: number) => Promise<void>) {
-	let next = 0;
-	const lane = async () => {
-		while (next < count) await work(next++);
-	};
-	await Promise.all(Array.from({ length: Math.min(limit, count) }, lane));
+	const pool = createPool(limit);
+	await Promise.all(Array.from({ length: count }, (_, index) => pool(async () => work(index))));
 }
 
 /** The output of an item that failed while the others go on. */
