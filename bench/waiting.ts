@@ -1,7 +1,7 @@
 import './engineOutsideJest';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { pauseAfter } from '../nodes/shared/jobs/pollSchedule';
+import { pauseAfter } from '../nodes/shared/account/pollSchedule';
 import { startEmulator } from '../test/harness/emulator/emulator';
 import { runWorkflow } from '../test/harness/engine/engine';
 import type { Progress } from './progress';

@@ -108,7 +108,7 @@ export class MirageAddCaptions implements INodeType {
 	methods = { listSearch: { searchVideos, searchCaptionTemplates } };
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, gate } = runOptions(this);
+		const { concurrency, limiter } = runOptions(this);
 		const record = openIdempotencyRecord(this);
 		const output = await runItems(this, {
 			concurrency,
@@ -138,12 +138,12 @@ export class MirageAddCaptions implements INodeType {
 				const source = 'videoId' in input ? input.videoId : input.video.fingerprint;
 				const inputs = [input.templateId, source];
 				const video = await record.once<Video>(i, { kind: 'captions', inputs }, async () =>
-					addCaptions(this, gate, input, record.ids()),
+					addCaptions(this, limiter, input, record.ids()),
 				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},
 		});
-		hintWaited(this, gate);
+		hintWaited(this, limiter);
 		return [output];
 	}
 }

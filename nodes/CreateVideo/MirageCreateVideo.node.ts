@@ -127,7 +127,7 @@ export class MirageCreateVideo implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, gate } = runOptions(this);
+		const { concurrency, limiter } = runOptions(this);
 		const record = openIdempotencyRecord(this);
 		const output = await runItems(this, {
 			concurrency,
@@ -160,18 +160,18 @@ export class MirageCreateVideo implements INodeType {
 						this,
 						i,
 						await record.once(i, { kind: 'speech', inputs: speech }, async () =>
-							makeSpeech(this, gate, speech!),
+							makeSpeech(this, limiter, speech!),
 						),
 						AUDIO,
 					));
 				const inputs = [model, image.fingerprint, audio?.fingerprint ?? speech];
 				const video = await record.once<Video>(i, { kind: 'video', inputs }, async () =>
-					createVideo(this, gate, { model, image, audio: await voice() }, record.ids()),
+					createVideo(this, limiter, { model, image, audio: await voice() }, record.ids()),
 				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},
 		});
-		hintWaited(this, gate);
+		hintWaited(this, limiter);
 		return [output];
 	}
 }

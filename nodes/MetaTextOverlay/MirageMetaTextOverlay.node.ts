@@ -201,7 +201,7 @@ export class MirageMetaTextOverlay implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, gate } = runOptions(this);
+		const { concurrency, limiter } = runOptions(this);
 		const record = openIdempotencyRecord(this);
 		const wait = this.getNodeParameter('waitForCompletion', 0) === true;
 		const fileFieldOf = (i: number) =>
@@ -235,7 +235,7 @@ export class MirageMetaTextOverlay implements INodeType {
 					fileField,
 					start: async () =>
 						await record.once<TextOverlay>(i, { kind: 'textOverlay', inputs }, async () =>
-							createTextOverlay(this, gate, { video, texts }),
+							createTextOverlay(this, limiter, { video, texts }),
 						),
 				};
 			},
@@ -263,7 +263,7 @@ export class MirageMetaTextOverlay implements INodeType {
 				return { id: String(this.getNodeParameter('overlayId', i, '')) };
 			},
 		});
-		hintWaited(this, gate);
+		hintWaited(this, limiter);
 		return [output];
 	}
 }

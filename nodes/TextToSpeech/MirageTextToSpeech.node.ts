@@ -73,7 +73,7 @@ export class MirageTextToSpeech implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, gate } = runOptions(this);
+		const { concurrency, limiter } = runOptions(this);
 		const record = openIdempotencyRecord(this);
 		const items = this.getInputData();
 		const output = await runItems(this, {
@@ -91,13 +91,13 @@ export class MirageTextToSpeech implements INodeType {
 			run: async ({ speech, field, fileName }, i) => {
 				const inputs = [speech, fileName];
 				const file = await record.once(i, { kind: 'speech', inputs }, async () =>
-					makeSpeech(this, gate, speech, fileName),
+					makeSpeech(this, limiter, speech, fileName),
 				);
 				const { json, binary } = items[i]!;
 				return [{ json, binary: { ...binary, [field]: file }, pairedItem: { item: i } }];
 			},
 		});
-		hintWaited(this, gate);
+		hintWaited(this, limiter);
 		return [output];
 	}
 }

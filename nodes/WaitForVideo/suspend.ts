@@ -4,7 +4,7 @@ import type { Video } from '../shared/api/objects';
 import { isFinal } from '../shared/api/objects';
 import { systemClock } from '../shared/async/clock';
 import { timeoutMinutes } from '../shared/descriptions/waitOptions';
-import type { JobEnd } from '../shared/jobs/waitForJobs';
+import type { JobEnd } from '../shared/account/waitForJobs';
 import { throwIfCancelled } from '../shared/n8n/cancellation';
 import { FINISHED, checkLoopBack, finishedRunsLast } from './loopBack';
 import { LOOK_MS, LOOK_PAUSES, Run, minutes } from './videoWait';

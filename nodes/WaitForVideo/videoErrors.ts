@@ -1,4 +1,4 @@
-import type { JobEnd } from '../shared/jobs/waitForJobs';
+import type { JobEnd } from '../shared/account/waitForJobs';
 import type { Video } from '../shared/api/objects';
 import { isFinal } from '../shared/api/objects';
 import type { FinishedFile } from './downloadQueue';

@@ -3,7 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 import type { MirageContext } from '../n8n/cancellation';
 import { apiError } from '../transport/errors';
 import type { Answer } from '../transport/networkErrors';
-import type { Gate } from '../transport/rateLimiter';
+import type { RateLimiter } from '../transport/rateLimiter';
 import type { ReadOptions } from '../transport/retry';
 import { failureOf, jsonOf, readAs } from '../transport/retry';
 import { LIMITS } from '../transport/timeouts';
@@ -152,16 +152,16 @@ export interface CreateVideoInput {
 }
 
 /**
- * Starts a video from portrait and speech. Waits at the gate for the rate limit. Throws `NodeApiError`;
+ * Starts a video from portrait and speech. Waits at the limiter for the rate limit. Throws `NodeApiError`;
  * when the job may exist although no answer came, the error says so and names what appeared since.
  */
 export async function createVideo(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	input: CreateVideoInput,
 	knownIds: ReadonlySet<string>,
 ): Promise<Video> {
-	return await startJob<Video>(ctx, gate, {
+	return await startJob<Video>(ctx, limiter, {
 		bucket: 'createVideo',
 		doing: 'create the video',
 		build: () => {
@@ -184,11 +184,11 @@ export type AddCaptionsInput = { templateId: string } & (
 /** Starts captions for a video. Same promises as {@link createVideo}. */
 export async function addCaptions(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	input: AddCaptionsInput,
 	knownIds: ReadonlySet<string>,
 ): Promise<Video> {
-	return await startJob<Video>(ctx, gate, {
+	return await startJob<Video>(ctx, limiter, {
 		bucket: 'addCaptions',
 		doing: 'add captions',
 		build: () => {
@@ -227,10 +227,10 @@ export interface OverlayText {
  */
 export async function createTextOverlay(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	input: { video: CheckedFile; texts: OverlayText[] },
 ): Promise<TextOverlay> {
-	return await startJob<TextOverlay>(ctx, gate, {
+	return await startJob<TextOverlay>(ctx, limiter, {
 		bucket: 'createTextOverlay',
 		doing: 'create the text overlay',
 		build: () => {
@@ -249,17 +249,17 @@ export async function createTextOverlay(
 
 /**
  * Makes speech from text; the answer's body is the WAV file, still on the wire, and `sentAt` the time of
- * the request in ms since 1970. Waits at the gate for the rate limit. Throws `NodeApiError`.
+ * the request in ms since 1970. Waits at the limiter for the rate limit. Throws `NodeApiError`.
  */
 export async function generateSpeech(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	input: { voiceId: string; text: string; model: string },
 ): Promise<{ answer: Answer; sentAt: number }> {
 	const doing = 'generate speech';
 	return await pass(
 		ctx,
-		gate,
+		limiter,
 		'generateSpeech',
 		doing,
 		() => ({

@@ -3,23 +3,23 @@ import type { Bucket } from '../transport/adaptiveInterval';
 import type { ApiFailure, Attempt } from '../transport/errors';
 import { apiError } from '../transport/errors';
 import type { Answer, ApiRequest } from '../transport/networkErrors';
-import type { Gate } from '../transport/rateLimiter';
+import type { RateLimiter } from '../transport/rateLimiter';
 import { jsonOf, submit } from '../transport/retry';
 import { idOf } from './answers';
 
 /** Clocks of n8n and the API may differ by this much when a lost job is looked for, in s. */
 const CLOCK_SKEW_S = 120;
 
-/** Sends a POST through the gate until it is accepted; throws for every other end. */
+/** Sends a POST through the limiter until it is accepted; throws for every other end. */
 export async function pass(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	bucket: Bucket,
 	doing: string,
 	build: () => Omit<ApiRequest, 'method'>,
 	explain: (failure: ApiFailure, sentAt: number) => Promise<Attempt>,
 ): Promise<{ answer: Answer; sentAt: number }> {
-	const submission = await gate.pass(bucket, async () => await submit(ctx, build));
+	const submission = await limiter.pass(bucket, async () => await submit(ctx, build));
 	switch (submission.kind) {
 		case 'accepted':
 			return submission;
@@ -27,7 +27,7 @@ export async function pass(
 			throw apiError(
 				ctx.getNode(),
 				{ status: 429, retryAfterMs: submission.retryAfterMs },
-				{ doing, note: gate.note() },
+				{ doing, note: limiter.note() },
 			);
 		case 'rejected':
 			throw apiError(ctx.getNode(), submission.failure, { doing });
@@ -51,7 +51,7 @@ interface JobStart {
 /** Starts a job and reads its object; a job that may exist is looked for, so that it is not lost. */
 export async function startJob<T extends { id: string }>(
 	ctx: MirageContext,
-	gate: Gate,
+	limiter: RateLimiter,
 	{ bucket, doing, build, candidates }: JobStart,
 ): Promise<T> {
 	const explain = async (_: ApiFailure, sentAt: number): Promise<Attempt> => ({
@@ -59,7 +59,7 @@ export async function startJob<T extends { id: string }>(
 		mayHaveStartedAt: sentAt,
 		note: await nameCandidates(candidates, sentAt),
 	});
-	const { answer, sentAt } = await pass(ctx, gate, bucket, doing, build, explain);
+	const { answer, sentAt } = await pass(ctx, limiter, bucket, doing, build, explain);
 	const body = await jsonOf(ctx, answer);
 	const job = 'json' in body ? idOf(body.json) : undefined;
 	if (job) return job as T;

@@ -5,7 +5,7 @@ import { apiError } from '../transport/errors';
 import { followRiff } from '../media/completeness';
 import { KINDS, kindOf } from '../media/formats';
 import { stored } from './store';
-import type { Gate } from '../transport/rateLimiter';
+import type { RateLimiter } from '../transport/rateLimiter';
 
 /** What speech is made from. */
 export interface SpeechInput {
@@ -23,11 +23,11 @@ export const SPEECH_MODEL = 'mirage-audio-1';
  */
 export async function makeSpeech(
 	ctx: IExecuteFunctions,
-	gate: Gate,
+	limiter: RateLimiter,
 	input: SpeechInput,
 	fileName = 'speech.wav',
 ): Promise<IBinaryData> {
-	const { answer, sentAt } = await generateSpeech(ctx, gate, input);
+	const { answer, sentAt } = await generateSpeech(ctx, limiter, input);
 	const length = answer.headers['content-length'];
 	const result = await stored(
 		ctx,

@@ -1,11 +1,11 @@
 import type { IExecuteFunctions, INodeProperties } from 'n8n-workflow';
 
-import type { Gate } from '../transport/rateLimiter';
-import { gateFor } from '../transport/rateLimiter';
+import type { RateLimiter } from '../transport/rateLimiter';
+import { rateLimiterFor } from '../transport/rateLimiter';
 import { optionNumber } from '../n8n/parameters';
 
-/** Reads the options `concurrency` and `rateLimitPatience` and opens the gate of the run. */
-export function runOptions(ctx: IExecuteFunctions): { concurrency: number; gate: Gate } {
+/** Reads the options `concurrency` and `rateLimitPatience` and opens the limiter of the run. */
+export function runOptions(ctx: IExecuteFunctions): { concurrency: number; limiter: RateLimiter } {
 	const concurrency = optionNumber(ctx, 'concurrency', 0, {
 		label: 'Concurrency',
 		min: 1,
@@ -18,14 +18,14 @@ export function runOptions(ctx: IExecuteFunctions): { concurrency: number; gate:
 		max: 100_000,
 		otherwise: 60,
 	});
-	return { concurrency, gate: gateFor(ctx, patienceMinutes * 60_000) };
+	return { concurrency, limiter: rateLimiterFor(ctx, patienceMinutes * 60_000) };
 }
 
 /** Tells at the node, once it is done, that items had to wait. */
-export function hintWaited(ctx: IExecuteFunctions, gate: Gate): void {
-	if (gate.waited.ms < 1_000) return;
+export function hintWaited(ctx: IExecuteFunctions, limiter: RateLimiter): void {
+	if (limiter.waited.ms < 1_000) return;
 	ctx.addExecutionHints({
-		message: `Mirage's rate limit made this node wait ${Math.round(gate.waited.ms / 1_000)} s in all. Nothing was lost or sent twice.`,
+		message: `Mirage's rate limit made this node wait ${Math.round(limiter.waited.ms / 1_000)} s in all. Nothing was lost or sent twice.`,
 		location: 'outputPane',
 		type: 'info',
 	});

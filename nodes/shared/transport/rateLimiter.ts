@@ -8,13 +8,13 @@ import { isStale, openPace, whenAccepted, whenRefused, whenSent } from './adapti
 import type { Submission } from './retry';
 
 /**
- * The gate that all items of a run go through before they start something.
+ * The limiter that all items of a run go through before they start something.
  *
  * Open until the first 429. Then everything waits, one request tries again alone, and once it is
  * accepted the others follow at the pace that the server accepts. Each bucket of the provider has a pace
  * of its own.
  */
-export interface Gate {
+export interface RateLimiter {
 	/**
 	 * Sends until the answer is something else than 429, or patience is spent: then the 429 comes back.
 	 * Throws what `send` throws, and when the execution was stopped.
@@ -26,8 +26,8 @@ export interface Gate {
 	readonly waited: { ms: number; spent: boolean };
 }
 
-/** What a gate needs from outside. */
-export interface GateRules {
+/** What a limiter needs from outside. */
+export interface RateLimiterRules {
 	/** How long rate limits are waited out in all, in ms. */
 	patienceMs: number;
 	/** What earlier runs of the node in this execution learned. It is kept up to date here. */
@@ -38,8 +38,8 @@ export interface GateRules {
 	clock?: Clock;
 }
 
-/** Makes a gate from plain rules. */
-export function createGate(rules: GateRules): Gate {
+/** Makes a limiter from plain rules. */
+export function createRateLimiter(rules: RateLimiterRules): RateLimiter {
 	const { patienceMs, paces = {}, onWait, signal, clock = systemClock } = rules;
 	const waited = { ms: 0, spent: false };
 	const lanes = new Map<Bucket, ReturnType<typeof createLane>>();
@@ -76,7 +76,7 @@ export function createGate(rules: GateRules): Gate {
 	};
 }
 
-/** One bucket's way through the gate. */
+/** One bucket's way through the limiter. */
 function createLane(rules: {
 	pace: Pace;
 	learn: (pace: Pace) => void;
@@ -178,19 +178,19 @@ function createLane(rules: {
 	};
 }
 
-/** What the gate keeps while an execution goes on. */
-interface GateMemory {
+/** What the limiter keeps while an execution goes on. */
+interface RateLimiterMemory {
 	paces?: Partial<Record<Bucket, Pace>>;
 }
 
 /**
- * The gate of a node's run. What it learns stays in the node's context, so that a loop, which runs the
+ * The limiter of a node's run. What it learns stays in the node's context, so that a loop, which runs the
  * node again for every batch, keeps the pace.
  */
-export function gateFor(ctx: IExecuteFunctions, patienceMs: number): Gate {
-	const memory = ctx.getContext('node') as GateMemory;
+export function rateLimiterFor(ctx: IExecuteFunctions, patienceMs: number): RateLimiter {
+	const memory = ctx.getContext('node') as RateLimiterMemory;
 	memory.paces ??= {};
-	const gate = createGate({
+	const limiter = createRateLimiter({
 		patienceMs,
 		paces: memory.paces,
 		signal: cancelSignal(ctx),
@@ -201,10 +201,10 @@ export function gateFor(ctx: IExecuteFunctions, patienceMs: number): Gate {
 		},
 	});
 	return {
-		waited: gate.waited,
-		note: () => gate.note(),
+		waited: limiter.waited,
+		note: () => limiter.note(),
 		async pass(bucket, send) {
-			const submission = await gate.pass(bucket, send);
+			const submission = await limiter.pass(bucket, send);
 			throwIfCancelled(ctx);
 			return submission;
 		},

@@ -15,7 +15,7 @@ import {
 } from '../../../nodes/shared/api/endpoints';
 import { apiError, reasonsIn } from '../../../nodes/shared/transport/errors';
 import { formPart, type CheckedFile } from '../../../nodes/shared/api/uploadFile';
-import { createGate } from '../../../nodes/shared/transport/rateLimiter';
+import { createRateLimiter } from '../../../nodes/shared/transport/rateLimiter';
 import { requiredId } from '../../../nodes/shared/n8n/parameters';
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
 import { retryAfterMs } from '../../../nodes/shared/transport/retry';
@@ -63,7 +63,7 @@ const image: CheckedFile = {
 	},
 	fingerprint: 'abc',
 };
-const gate = () => createGate({ patienceMs: 0 });
+const limiter = () => createRateLimiter({ patienceMs: 0 });
 
 /** Words that the API's objects use, so that random JSON comes near to them. */
 const key = fc.oneof(
@@ -104,9 +104,9 @@ const calls: Record<string, (ctx: IExecuteFunctions) => Promise<unknown>> = {
 	getTextOverlay: async (ctx) => await getTextOverlay(ctx, 'o'),
 	videoContentUrl: async (ctx) => await videoContentUrl(ctx, 'v'),
 	createVideo: async (ctx) =>
-		await createVideo(ctx, gate(), { image, audio: image, model: 'm' }, new Set()),
+		await createVideo(ctx, limiter(), { image, audio: image, model: 'm' }, new Set()),
 	addCaptions: async (ctx) =>
-		await addCaptions(ctx, gate(), { templateId: 't', videoId: 'v' }, new Set()),
+		await addCaptions(ctx, limiter(), { templateId: 't', videoId: 'v' }, new Set()),
 };
 
 it.each(Object.keys(calls))(

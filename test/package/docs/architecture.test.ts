@@ -23,7 +23,7 @@ const importsOf = ({ path, text }: (typeof sources)[number]) =>
  */
 const FLOORS = [
 	['descriptions', 'methods', 'items', 'files'],
-	['jobs'],
+	['account'],
 	['api'],
 	['transport'],
 	['media', 'n8n', 'async'],
@@ -112,7 +112,7 @@ test('no node sends a request past api', () => {
 });
 
 test.each([
-	...['nodes/shared/transport/adaptiveInterval.ts', 'nodes/shared/jobs/pollSchedule.ts'],
+	...['nodes/shared/transport/adaptiveInterval.ts', 'nodes/shared/account/pollSchedule.ts'],
 	...['state', 'listView', 'nextRead', 'settle'].map((name) => `nodes/Trigger/${name}.ts`),
 	...['formats', 'frame', 'completeness'].map((name) => `nodes/shared/media/${name}.ts`),
 	'nodes/shared/api/objects.ts',

@@ -1,7 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
 import type { Clock } from '../../../nodes/shared/async/clock';
-import { createGate, type GateRules } from '../../../nodes/shared/transport/rateLimiter';
+import {
+	createRateLimiter,
+	type RateLimiterRules,
+} from '../../../nodes/shared/transport/rateLimiter';
 import type { Bucket } from '../../../nodes/shared/transport/adaptiveInterval';
 import type { Submission } from '../../../nodes/shared/transport/retry';
 
@@ -91,7 +94,7 @@ class Server {
 	}
 }
 
-/** Sends `items` through a gate, `concurrency` at a time, as a node does. */
+/** Sends `items` through a limiter, `concurrency` at a time, as a node does. */
 async function sendAll(
 	clock: VirtualClock,
 	server: Server,
@@ -100,25 +103,25 @@ async function sendAll(
 		concurrency = 3,
 		bucket = 'createVideo' as Bucket,
 		...rules
-	}: Partial<GateRules> & {
+	}: Partial<RateLimiterRules> & {
 		items?: number;
 		concurrency?: number;
 		bucket?: Bucket;
 	},
 ) {
-	const gate = createGate({ patienceMs: 10 * 3_600_000, clock, ...rules });
+	const limiter = createRateLimiter({ patienceMs: 10 * 3_600_000, clock, ...rules });
 	const startedAt = clock.now();
 	const results: Submission[] = [];
 	let next = 0;
 	const lane = async () => {
 		while (next < items) {
 			const item = next++;
-			results[item] = await gate.pass(bucket, async () => await server.send(item));
+			results[item] = await limiter.pass(bucket, async () => await server.send(item));
 		}
 	};
 	await clock.until(Promise.all(Array.from({ length: concurrency }, lane)));
 	const accepted = results.filter(({ kind }) => kind === 'accepted').length;
-	return { gate, results, accepted, tookMs: clock.now() - startedAt };
+	return { limiter, results, accepted, tookMs: clock.now() - startedAt };
 }
 
 const jitter = (count: number) => 1_000 + ((count * 7_919) % 4_000);
@@ -191,14 +194,14 @@ it('ends when patience is spent: the rest is refused without being sent', async 
 	const clock = new VirtualClock();
 	const server = new Server(clock, 2);
 	const patienceMs = 5 * 60_000;
-	const { gate, results, accepted, tookMs } = await sendAll(clock, server, { patienceMs });
-	expect(gate.waited.spent).toBe(true);
-	expect(gate.waited.ms).toBeLessThanOrEqual(patienceMs);
+	const { limiter, results, accepted, tookMs } = await sendAll(clock, server, { patienceMs });
+	expect(limiter.waited.spent).toBe(true);
+	expect(limiter.waited.ms).toBeLessThanOrEqual(patienceMs);
 	expect(tookMs).toBeLessThan(patienceMs + 10_000);
 	expect(accepted).toBeGreaterThanOrEqual(10);
 	expect(results.filter(({ kind }) => kind === 'rateLimited')).toHaveLength(50 - accepted);
 	expect(server.log.length - server.refused).toBe(accepted);
-	expect(gate.note()).toContain('allows 5.');
+	expect(limiter.note()).toContain('allows 5.');
 });
 
 it('ends at once when the execution is stopped, and sends nothing any more', async () => {
@@ -219,13 +222,13 @@ it('ends at once when the execution is stopped, and sends nothing any more', asy
 
 it('goes on when a request fails otherwise', async () => {
 	const clock = new VirtualClock();
-	const gate = createGate({ patienceMs: 1_000, clock });
-	const broken = gate.pass('createVideo', async () => {
+	const limiter = createRateLimiter({ patienceMs: 1_000, clock });
+	const broken = limiter.pass('createVideo', async () => {
 		throw new Error('stopped');
 	});
 	await expect(broken).rejects.toThrow('stopped');
 	const rejected: Submission = { kind: 'rejected', failure: { status: 422 } };
-	expect(await gate.pass('createVideo', async () => rejected)).toBe(rejected);
+	expect(await limiter.pass('createVideo', async () => rejected)).toBe(rejected);
 });
 
 it('keeps the pace from one run of the node to the next, as a loop needs it', async () => {

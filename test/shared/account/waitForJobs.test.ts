@@ -7,7 +7,7 @@ import {
 	type Job,
 	type JobEnd,
 	type WaitOptions,
-} from '../../../nodes/shared/jobs/waitForJobs';
+} from '../../../nodes/shared/account/waitForJobs';
 import {
 	judgeFailedRead,
 	listable,
@@ -16,7 +16,7 @@ import {
 	pauseAfter,
 	ROUNDS_WITHOUT_LIST,
 	wantsNextPage,
-} from '../../../nodes/shared/jobs/pollSchedule';
+} from '../../../nodes/shared/account/pollSchedule';
 import { suspensionMs } from '../../../nodes/WaitForVideo/suspend';
 
 const START = 1_700_000_000_000;

@@ -1,0 +1,48 @@
+import { createHash } from 'crypto';
+import { NodeOperationError } from 'n8n-workflow';
+
+import { readBaseUrl } from '../../../credentials/baseUrl';
+import { systemClock } from '../async/clock';
+import type { Pool } from '../async/pool';
+import { createPool } from '../async/pool';
+import type { MirageContext } from '../n8n/cancellation';
+
+/** What all executions of this process that use one account share. Nothing of a single execution is in it. */
+export interface Account {
+	/** Where files are downloaded: each is a stream, and the network is the limit. */
+	readonly downloads: Pool;
+}
+
+/** Downloads of one account that are under way at the same time. */
+const CONCURRENT_DOWNLOADS = 3;
+/** Accounts that are remembered, the last used ones. */
+const MAX_ACCOUNTS = 100;
+/** An account that was not used for this long is forgotten, in ms. */
+const FORGOTTEN_AFTER_MS = 3_600_000;
+
+const accounts = new Map<string, { account: Account; usedAt: number }>();
+
+/**
+ * Tells accounts apart: a hash of the address and the key, never the key itself. Throws
+ * `NodeOperationError` when the credential's address is unusable.
+ */
+export async function accountKeyOf(ctx: MirageContext): Promise<string> {
+	const { baseUrl, apiKey } = await ctx.getCredentials('mirageApi');
+	const base = readBaseUrl(baseUrl);
+	if ('problem' in base)
+		throw new NodeOperationError(ctx.getNode(), base.problem, { level: 'warning' });
+	const key = typeof apiKey === 'string' ? apiKey.trim() : '';
+	return createHash('sha256').update(`${base.origin}\n${key}`).digest('base64url');
+}
+
+/** The account that the credential of this node belongs to. Throws as {@link accountKeyOf}. */
+export async function accountOf(ctx: MirageContext): Promise<Account> {
+	const key = await accountKeyOf(ctx);
+	const now = systemClock.now();
+	const account = accounts.get(key)?.account ?? { downloads: createPool(CONCURRENT_DOWNLOADS) };
+	accounts.delete(key);
+	accounts.set(key, { account, usedAt: now });
+	for (const [other, { usedAt }] of accounts)
+		if (accounts.size > MAX_ACCOUNTS || usedAt < now - FORGOTTEN_AFTER_MS) accounts.delete(other);
+	return account;
+}
