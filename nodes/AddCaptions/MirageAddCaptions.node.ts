@@ -46,7 +46,7 @@ export class MirageAddCaptions implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Add Captions',
 		name: 'mirageAddCaptions',
-		icon: mirageIcon,
+		icon: mirageIcon('add-captions'),
 		group: ['transform'],
 		version: 1,
 		subtitle:

@@ -45,7 +45,7 @@ export class MirageCreateVideo implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Create Video',
 		name: 'mirageCreateVideo',
-		icon: mirageIcon,
+		icon: mirageIcon('create-video'),
 		group: ['transform'],
 		version: 1,
 		subtitle:

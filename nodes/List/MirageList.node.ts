@@ -29,7 +29,7 @@ export class MirageList implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage List',
 		name: 'mirageList',
-		icon: mirageIcon,
+		icon: mirageIcon('list'),
 		group: ['input'],
 		version: 1,
 		subtitle:

@@ -40,7 +40,7 @@ export class MirageMetaTextOverlay implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Meta Text Overlay',
 		name: 'mirageMetaTextOverlay',
-		icon: mirageIcon,
+		icon: mirageIcon('meta-text-overlay'),
 		group: ['transform'],
 		version: 1,
 		subtitle: '={{ { create: "create", get: "get" }[$parameter["operation"]] + ": text overlay" }}',

@@ -19,7 +19,7 @@ export class MirageTextToSpeech implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Text to Speech',
 		name: 'mirageTextToSpeech',
-		icon: mirageIcon,
+		icon: mirageIcon('text-to-speech'),
 		group: ['transform'],
 		version: 1,
 		subtitle: '={{ $parameter["voiceId"] ? "voice " + $parameter["voiceId"] : "no voice yet" }}',

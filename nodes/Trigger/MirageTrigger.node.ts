@@ -6,6 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
+import { mirageIcon } from '../shared/descriptions/fields';
 import { fetchTestEvent } from './fetchTestEvent';
 import { pollForCompletions } from './pollForCompletions';
 
@@ -14,7 +15,7 @@ export class MirageTrigger implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Trigger',
 		name: 'mirageTrigger',
-		icon: { light: 'file:../../icons/mirage.svg', dark: 'file:../../icons/mirage.dark.svg' },
+		icon: mirageIcon('trigger'),
 		group: ['trigger'],
 		version: 1,
 		subtitle: '={{ [$parameter["events"]].flat().join(", ") }}',

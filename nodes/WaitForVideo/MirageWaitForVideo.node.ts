@@ -26,7 +26,7 @@ export class MirageWaitForVideo implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Mirage Wait for Video',
 		name: 'mirageWaitForVideo',
-		icon: mirageIcon,
+		icon: mirageIcon('wait-for-video'),
 		group: ['transform'],
 		version: 1,
 		subtitle:

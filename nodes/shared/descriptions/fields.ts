@@ -5,11 +5,12 @@ type Show = NonNullable<NonNullable<INodeProperties['displayOptions']>['show']>;
 
 const shown = (show?: Show) => (show ? { displayOptions: { show } } : {});
 
-/** The mark of the package, for both themes. */
-export const mirageIcon = {
-	light: 'file:../../icons/mirage.svg',
-	dark: 'file:../../icons/mirage.dark.svg',
-} as const;
+/** The icon of a node, for both themes: the package's mark with the node's own glyph in it. */
+export const mirageIcon = (node: string) =>
+	({
+		light: `file:../../icons/${node}.svg`,
+		dark: `file:../../icons/${node}.dark.svg`,
+	}) as const;
 
 /** A picker for a video: from the list, or by ID. */
 export function videoLocator(rules: {
