@@ -21,6 +21,8 @@ import { newVideoId, type Videos } from './videos';
 
 /** What the operations work on. */
 export interface Account {
+	/** Models that videos can be made with. */
+	models: string[];
 	apiKey: string;
 	videos: Videos;
 	overlays: Overlays;
@@ -82,7 +84,7 @@ function operationsOf(account: Account): Operation[] {
 			path: '/v1/videos',
 			limit: 'createVideo',
 			answer({ form, entry }) {
-				const { model } = checkCreateVideo(form);
+				const { model } = checkCreateVideo(form, account.models);
 				const id = (entry.accepted = newVideoId());
 				const job = {
 					kind: 'generated' as const,

@@ -3,6 +3,7 @@ import { type ContentServer, startContentServer } from './contentServer';
 import { Faults } from './faults';
 import { Overlays } from './overlays';
 import { RateLimits } from './rateLimits';
+import { VIDEO_MODELS } from './requestChecks';
 import type { Common } from './server';
 import type { Emulator, EmulatorOptions, JobKind, LoggedRequest, Outcome } from './types';
 import { Videos } from './videos';
@@ -62,6 +63,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 		overlays,
 		limits,
 		retryAfter: options.retryAfter ?? false,
+		models: options.models ?? VIDEO_MODELS,
 		templates: options.templates ?? 12,
 		speechMs: options.speechMs ?? 0,
 		content,

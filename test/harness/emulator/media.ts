@@ -23,6 +23,8 @@ export const MEDIA = {
 	clipMov: join(MEDIA_FOLDER, 'clip.mov'),
 	/** 16:9 MP4, which captions refuse. */
 	landscape: join(MEDIA_FOLDER, 'landscape.mp4'),
+	/** 9:16 MP4 of 12 s, a clip of a person. */
+	person: join(MEDIA_FOLDER, 'person.mp4'),
 } as const;
 
 /** A file that can be read from any byte on. */

@@ -16,20 +16,45 @@ export const OVERLAY_MAX_TEXTS = 4;
 /** How far a frame may be from 9:16; 608 × 1080 is still taken. */
 const ASPECT_TOLERANCE = 0.01;
 
-const VIDEO_MODEL = 'mirage-video-1-latest';
+/** The models of the API: the provider's documents know the first, later public clients the second. */
+export const VIDEO_MODELS = ['mirage-video-1-latest', 'mirage-avatar-x'];
+/** Shortest and longest clip of the person, in seconds (public clients of August and September 2026). */
+const CLIP_SECONDS = [10, 60] as const;
 const SPEECH_MODEL = 'mirage-audio-1';
 
-export function checkCreateVideo(form: MultipartForm): { model: string } {
+/**
+ * A video from speech and what the person looks like: a picture, or for every model but the first a clip,
+ * which wins when both are sent. `models` are those that this server knows, the first one by default.
+ */
+export function checkCreateVideo(form: MultipartForm, models: string[]): { model: string } {
 	const invalid = new Invalid();
-	allowOnly(form, invalid, ['model'], ['image_reference', 'audio_reference']);
-	checkedFile(form, invalid, 'image_reference', ['jpeg', 'png'], 'a JPEG or PNG image');
-	checkedFile(form, invalid, 'audio_reference', ['wav', 'mp3'], 'a WAV or MP3 audio file');
-	const model = single(form, invalid, 'model') ?? VIDEO_MODEL;
-	if (model !== VIDEO_MODEL) {
-		invalid.add(['body', 'model'], `Input should be '${VIDEO_MODEL}'`, 'literal_error');
+	const [first] = VIDEO_MODELS;
+	const model = single(form, invalid, 'model') ?? first!;
+	if (!models.includes(model)) {
+		const known = models.map((name) => `'${name}'`).join(' or ');
+		invalid.add(['body', 'model'], `Input should be ${known}`, 'literal_error');
 	}
+	const files = ['image_reference', 'audio_reference'];
+	if (model !== first) files.push('video_reference');
+	allowOnly(form, invalid, ['model'], files);
+	const clip = form.files.some(({ field }) => field === 'video_reference') && model !== first;
+	if (clip) checkClip(form, invalid);
+	else checkedFile(form, invalid, 'image_reference', ['jpeg', 'png'], 'a JPEG or PNG image');
+	checkedFile(form, invalid, 'audio_reference', ['wav', 'mp3'], 'a WAV or MP3 audio file');
 	invalid.throwIfAny();
 	return { model };
+}
+
+function checkClip(form: MultipartForm, invalid: Invalid): void {
+	const [shortest, longest] = CLIP_SECONDS;
+	const file = checkedFile(form, invalid, 'video_reference', ['mp4', 'mov'], 'an MP4 or MOV video');
+	const duration = file?.mp4.duration;
+	if (duration !== undefined && (duration < shortest || duration > longest)) {
+		invalid.add(
+			['body', 'video_reference'],
+			`Video must be ${shortest} to ${longest} seconds long`,
+		);
+	}
 }
 
 export function checkAddCaptions(form: MultipartForm): { templateId: string; videoId?: string } {

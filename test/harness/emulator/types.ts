@@ -109,6 +109,8 @@ export interface EmulatorOptions {
 	rateLimits?: RateLimits;
 	/** Send `Retry-After` (whole seconds) with the server's own 429; the provider documents none. Default false. */
 	retryAfter?: boolean;
+	/** Models that this server knows. Default: both; a server of before has only `mirage-video-1-latest`. */
+	models?: string[];
 	/** How many caption templates exist. Default 12. */
 	templates?: number;
 	/** Lifetime of a content URL by the clock, in milliseconds. Default 60,000. */

@@ -171,6 +171,24 @@ video(spoken({ overlay: 'Meet the emulator' }), 'overlay.mp4');
 video(plain, 'clip.mov', { flags: [] });
 video(plain, 'landscape.mp4', { filter: 'crop=720:405:0:480,scale=480:270' });
 
+// A clip of the person that is long enough to make an avatar from.
+ffmpeg(
+	...[
+		'-loop',
+		'1',
+		'-i',
+		join(here, 'portrait.png'),
+		'-t',
+		'12',
+		'-r',
+		'5',
+		'-vf',
+		'scale=180:320',
+	],
+	...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '38', '-movflags', '+faststart'],
+	join(here, 'person.mp4'),
+);
+
 rmSync(work, { recursive: true });
 for (const file of [
 	'portrait.jpg',
@@ -182,6 +200,7 @@ for (const file of [
 	'overlay.mp4',
 	'clip.mov',
 	'landscape.mp4',
+	'person.mp4',
 ]) {
 	console.log(`${file}\t${statSync(join(here, file)).size} bytes`);
 }

@@ -69,6 +69,20 @@ describe('videos', () => {
 		}
 	});
 
+	it('takes a picture or a clip for every model but the first', async () => {
+		const clip = { image_reference: undefined, video_reference: fixture('person') };
+		const model = 'mirage-avatar-x';
+		expect((await client.createVideo({ model, ...clip })).json()).toMatchObject({ model });
+		expect((await client.createVideo({ model })).status).toBe(200);
+	});
+
+	it('can be a server that knows only the first model', async () => {
+		const older = await startEmulator({ models: ['mirage-video-1-latest'] });
+		const refused = await new Client(older).createVideo({ model: 'mirage-avatar-x' });
+		await older.close();
+		expect(refused.status).toBe(422);
+	});
+
 	it('logs what was uploaded and which job it started', async () => {
 		const video = (await client.createVideo({ model: 'mirage-video-1-latest' })).json();
 		const entry = emulator.requests.at(-1)!;

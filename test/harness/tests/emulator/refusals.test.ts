@@ -109,6 +109,20 @@ describe('create video', () => {
 		],
 		['the speech is OGG', { audio_reference: file('OggS') }, ['body.audio_reference: value_error']],
 		['the model is unknown', { model: 'mirage-2' }, ['body.model: literal_error']],
+		[
+			'a clip for the first model',
+			{ video_reference: fixture('person') },
+			['body.video_reference: extra_forbidden'],
+		],
+		[
+			'a clip of three seconds',
+			{
+				model: 'mirage-avatar-x',
+				image_reference: undefined,
+				video_reference: fixture('clipMov'),
+			},
+			['body.video_reference: value_error'],
+		],
 		['a field is misspelt', { modle: 'x' }, ['body.modle: extra_forbidden']],
 		['a file is misspelt', { audio: fixture('voiceMp3') }, ['body.audio: extra_forbidden']],
 		['the model is a file', { model: file('mirage-video-1-latest') }, ['body.model: string_type']],
