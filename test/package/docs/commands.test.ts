@@ -22,6 +22,7 @@ test('what is said to run a command holds it', () => {
 	for (const [line, proof] of Object.entries(COMMANDS)) {
 		if (proof === 'run') expect(runs).toContain(line);
 		else if ('ci' in proof) for (const words of proof.ci) expect(ci).toContain(words);
+		else if ('test' in proof) expect(existsSync(join(PROJECT, proof.test))).toBe(true);
 		else if ('script' in proof) expect(scripts.test).toContain(`npm run ${proof.script}`);
 	}
 });

@@ -45,6 +45,8 @@ export type Proof =
 	| { script: string }
 	/** `test/n8n/e2e/commands.test.ts` runs it in a copy of the project. */
 	| 'run'
+	/** This test calls what the script of `package.json` calls. */
+	| { test: string }
 	/** Nothing runs it, for this reason. */
 	| { notRun: string };
 
@@ -62,6 +64,10 @@ export const COMMANDS: Record<string, Proof> = {
 	'npm run bench -- --quick': { ci: ['npm run bench -- --quick'] },
 	'apt-get install --no-install-recommends chromium redis-server postgresql openssl': {
 		ci: ['apt-get install', '(chromium)', '(redis-server)', '(postgresql)', '(openssl)'],
+	},
+	'npm run check-api': { test: 'test/guarantees/assumptions/assumptions.test.ts' },
+	'MIRAGE_API_KEY=… npm run check-api': {
+		test: 'test/guarantees/assumptions/assumptions.test.ts',
 	},
 	'npm run demo': 'run',
 	'npm ci && npm run demo': 'run',
