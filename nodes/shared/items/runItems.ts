@@ -78,13 +78,19 @@ export async function runItems<Checked, Started = INodeExecutionData[]>(
 	throwIfCancelled(ctx);
 	for (const [itemIndex, end] of ends) results[itemIndex] = end;
 	if (firstError(results) && !goOn) throw explain(results, plan.record);
-	return results.flatMap((result, itemIndex) => {
+	const output = results.flatMap((result, itemIndex) => {
 		if (!result) return [];
 		const items =
 			'output' in result ? result.output : [errorItem(ctx, result.error, itemIndex, plan)];
-		for (const item of items) item.pairedItem = { item: itemIndex };
+		const note = plan.record?.noteOf(itemIndex);
+		for (const item of items) {
+			item.pairedItem = { item: itemIndex };
+			if (note) item.json = { ...item.json, note };
+		}
 		return items;
 	});
+	plan.record?.finished(output);
+	return output;
 }
 
 /** Runs `work` for 0 … `count` - 1 in order, at most `limit` at a time. */

@@ -1,4 +1,6 @@
 /** What the fault tests share: an account at the emulator, and every request of the package as a node. */
+import { stringify } from 'flatted';
+import type { IDataObject } from 'n8n-workflow';
 import { readFileSync } from 'node:fs';
 
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
@@ -9,6 +11,7 @@ import {
 	type EmulatorOptions,
 } from '../../harness/emulator/emulator';
 import {
+	resumeWorkflow,
 	runWorkflow,
 	type NodeSpec,
 	type RunOptions,
@@ -22,10 +25,10 @@ export const SECRET = 'mira_secret_4f1dd6c0b7';
 
 /** Limits that make a silent server an error soon, in ms. */
 export const SHORT_LIMITS: Partial<typeof LIMITS> = {
-	jsonIdleMs: 400,
-	uploadIdleMs: 400,
-	speechIdleMs: 400,
-	fileIdleMs: 400,
+	jsonIdleMs: 1_000,
+	uploadIdleMs: 1_000,
+	speechIdleMs: 1_000,
+	fileIdleMs: 1_000,
 	readPatienceMs: 20,
 	firstPauseMs: 2,
 };
@@ -158,3 +161,21 @@ export const toldBy = ({ error }: RunResult): string =>
 /** Requests to a route, as the emulator logged them. */
 export const requestsTo = (mirage: Emulator, route: string) =>
 	mirage.requests.filter((request) => request.route === route);
+
+/** "Retry On Fail" of a node. */
+export const RETRY = { retryOnFail: true, maxTries: 3, waitBetweenTries: 1 };
+
+/**
+ * Retries a failed execution as the execution list does (`n8n/dist/executions/execution.service.js`,
+ * `retry`): a new execution that goes on with the stored state, without the failed run of the node.
+ */
+export async function retryExecution(failed: RunResult, executionId: string): Promise<RunResult> {
+	const { runData } = failed.fullRun.data.resultData;
+	const last = failed.fullRun.data.resultData.lastNodeExecuted!;
+	delete failed.fullRun.data.resultData.error;
+	if (runData[last]?.at(-1)?.error) runData[last].pop();
+	const stored = JSON.parse(failed.stored) as IDataObject;
+	failed.stored = JSON.stringify({ ...stored, executionId, data: stringify(failed.fullRun.data) });
+	failed.status = 'waiting';
+	return await resumeWorkflow(failed, { mode: 'retry' });
+}

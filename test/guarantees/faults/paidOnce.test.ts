@@ -1,7 +1,7 @@
 import dns from 'node:dns';
 
 import type { Emulator } from '../../harness/emulator/emulator';
-import { resumeWorkflow, START, type NodeSpec, type RunResult } from '../../harness/engine/engine';
+import { START, type NodeSpec, type RunResult } from '../../harness/engine/engine';
 import { registerNode } from '../../harness/engine/node-types';
 import type { IDataObject, IExecuteFunctions, INodeType } from 'n8n-workflow';
 import {
@@ -10,6 +10,8 @@ import {
 	items,
 	POSTS,
 	requestsTo,
+	RETRY,
+	retryExecution,
 	run,
 	SHORT_LIMITS,
 	startAccount,
@@ -26,7 +28,6 @@ const createVideo = (settings: NodeSpec['settings'] = {}, parameters = {}): Node
 	parameters: { options: { concurrency: 1 }, ...parameters },
 	settings,
 });
-const RETRY = { retryOnFail: true, maxTries: 3, waitBetweenTries: 1 };
 
 let mirage: Emulator;
 beforeEach(async () => {
@@ -242,22 +243,6 @@ it('every round of a loop starts its own video, although items and settings are 
 	expect(ids).toEqual(mirage.videos().map(({ id }) => id));
 });
 
-/**
- * Retries a failed execution as the execution list does (`n8n/dist/executions/execution.service.js`,
- * `retry`): a new execution that goes on with the stored state, without the failed run of the node.
- */
-async function retryExecution(failed: RunResult, executionId: string): Promise<RunResult> {
-	const { runData } = failed.fullRun.data.resultData;
-	const last = failed.fullRun.data.resultData.lastNodeExecuted!;
-	delete failed.fullRun.data.resultData.error;
-	if (runData[last]?.at(-1)?.error) runData[last].pop();
-	const { stringify } = await import('flatted');
-	const stored = JSON.parse(failed.stored) as IDataObject;
-	failed.stored = JSON.stringify({ ...stored, executionId, data: stringify(failed.fullRun.data) });
-	failed.status = 'waiting';
-	return await resumeWorkflow(failed, { mode: 'retry' });
-}
-
 describe('"Retry" of a failed execution', () => {
 	it('starts what was not started, and nothing twice', async () => {
 		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 402 } });
@@ -279,5 +264,37 @@ describe('"Retry" of a failed execution', () => {
 		const result = await retryExecution(failed, 'retry-2');
 		expect(toldBy(result)).toBe('');
 		expect(mirage.videos()).toHaveLength(2);
+	});
+});
+
+describe('the record of what was paid, in memory mode', () => {
+	const contextOf = ({ fullRun }: RunResult) =>
+		JSON.stringify(fullRun.data.executionData!.contextData);
+	const LONGEST = 3_000;
+
+	it.each([
+		['Text to Speech', POSTS[SPEECH]!],
+		['Create Video', createVideo({}, { audioSource: 'text', voiceId: 'voice_1', text: 'Hello' })],
+	])('holds no speech when %s has done its work', async (_, node) => {
+		const result = await run(mirage, node, items(3));
+		expect(toldBy(result)).toBe('');
+		expect(mirage.requests.filter(({ accepted }) => accepted?.startsWith('speech'))).toHaveLength(
+			3,
+		);
+		expect(contextOf(result).length).toBeLessThan(LONGEST);
+	});
+
+	it('holds the speech of a failed run until its video is accepted, and no longer', async () => {
+		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 402 } });
+		const node = createVideo({}, { audioSource: 'text', voiceId: 'voice_1', text: 'Hello' });
+		const failed = await run(mirage, node, items(2));
+		expect(failed.status).toBe('error');
+		const [first, second] = contextOf(failed).split(/(?=RIFF|UklGR)/);
+		expect(first!.length).toBeLessThan(LONGEST);
+		expect(second!.length).toBeGreaterThan(LONGEST);
+		const result = await retryExecution(failed, 'retry-3');
+		expect(toldBy(result)).toBe('');
+		expect(requestsTo(mirage, SPEECH)).toHaveLength(2);
+		expect(contextOf(result).length).toBeLessThan(LONGEST);
 	});
 });

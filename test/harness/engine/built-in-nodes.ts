@@ -1,5 +1,7 @@
 import {
 	UnexpectedError,
+	type EngineRequest,
+	type EngineResponse,
 	type IDataObject,
 	type IExecuteFunctions,
 	type INodeExecutionData,
@@ -105,27 +107,114 @@ class If implements INodeType {
 	}
 }
 
-/** Calls its one connected tool with `arguments`, as an agent does, and emits what the tool says. */
+const isList = (value: unknown): value is IDataObject[] => Array.isArray(value);
+const listParameter = (ctx: IExecuteFunctions, name: string): IDataObject[] => {
+	const value = ctx.getNodeParameter(name, 0) as IDataObject | IDataObject[] | string;
+	const parsed = typeof value === 'string' ? (JSON.parse(value) as IDataObject) : value;
+	return isList(parsed) ? parsed : [parsed];
+};
+
+const agentProperties: INodeTypeDescription['properties'] = [
+	{ displayName: 'Arguments', name: 'arguments', type: 'json', default: '{}' },
+	{ displayName: 'Together', name: 'together', type: 'boolean', default: false },
+	{ displayName: 'Own Tools', name: 'ownTools', type: 'boolean', default: false },
+	{ displayName: 'Catch', name: 'catchErrors', type: 'boolean', default: false },
+	{ displayName: 'Failures', name: 'failures', type: 'number', default: 0 },
+];
+
+/** Whether this try of an agent has to fail after its calls, as when its model does not answer. */
+function failsNow(ctx: IExecuteFunctions): boolean {
+	const memory = ctx.getContext('node');
+	const failures = ctx.getNodeParameter('failures', 0) as number;
+	if (Number(memory.failed ?? 0) >= failures) return false;
+	memory.failed = Number(memory.failed ?? 0) + 1;
+	return true;
+}
+
+/**
+ * Calls its one connected tool itself, as the agents of n8n 1 and an agent inside another do. `arguments`
+ * is one call or a list of them, one after the other or `together`. With `ownTools` each call has asked n8n
+ * for the tool anew, as an agent does for each of its items: all begin at the same run index. The first
+ * `failures` tries of the node end with an error after the calls. With `catchErrors` the error of a
+ * tool is an answer, else it is the node's.
+ */
 class ToolCaller implements INodeType {
 	description = describe('toolCaller', {
 		inputs: ['main', { type: 'ai_tool' }],
-		properties: [{ displayName: 'Arguments', name: 'arguments', type: 'json', default: '{}' }],
+		properties: agentProperties,
 	});
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const tools = (await this.getInputConnectionData('ai_tool', 0)) as Array<{
-			name: string;
-			description: string;
-			invoke: (toolArguments: IDataObject) => Promise<string>;
-		}>;
-		const [tool] = tools;
-		if (!tool) throw new UnexpectedError('No tool is connected');
-		const value = this.getNodeParameter('arguments', 0) as IDataObject | string;
-		const answer = await tool.invoke(
-			typeof value === 'string' ? (JSON.parse(value) as IDataObject) : value,
-		);
-		return [[{ json: { name: tool.name, description: tool.description, answer } }]];
+		const toolOf = async () => {
+			const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{
+				name: string;
+				description: string;
+				invoke: (toolArguments: IDataObject) => Promise<string>;
+			}>;
+			if (!tool) throw new UnexpectedError('No tool is connected');
+			return tool;
+		};
+		const calls = listParameter(this, 'arguments');
+		const together = this.getNodeParameter('together', 0) === true;
+		const tool = await toolOf();
+		const own = this.getNodeParameter('ownTools', 0) === true;
+		const tools = own ? await Promise.all(calls.map(toolOf)) : calls.map(() => tool);
+		const call = async (index: number) => {
+			const answering = tools[index]!.invoke(calls[index]!);
+			if (this.getNodeParameter('catchErrors', 0) !== true) return await answering;
+			return await answering.catch((error: Error) => `Error: ${error.message}`);
+		};
+		const answers: string[] = [];
+		if (together) answers.push(...(await Promise.all(calls.map(async (_, index) => call(index)))));
+		else for (const index of calls.keys()) answers.push(await call(index));
+		if (failsNow(this)) throw new UnexpectedError('The model did not answer');
+		const { name, description } = tool;
+		return [[{ json: { name, description, answer: answers[0], answers } }]];
 	}
 }
 
-export const builtInNodes = [Start, SetJson, NoOp, If, ToolCaller];
+/**
+ * Lets n8n's engine run the tool node `tool`, as the agents of n8n 2 do (`EngineRequest`): one pass for
+ * each call, or all in one pass with `together`. In a pass after its calls, it fails as
+ * {@link ToolCaller} does: with an error, or with "On Error: Continue" with an item that has one.
+ */
+class EngineAgent implements INodeType {
+	description = describe('engineAgent', {
+		inputs: ['main', { type: 'ai_tool' }],
+		properties: [
+			...agentProperties,
+			{ displayName: 'Tool', name: 'tool', type: 'string', default: '' },
+		],
+	});
+
+	async execute(
+		this: IExecuteFunctions,
+		response?: EngineResponse<unknown>,
+	): Promise<INodeExecutionData[][] | EngineRequest> {
+		const calls = listParameter(this, 'arguments');
+		const fresh = (response?.actionResponses ?? []).map(({ data }) =>
+			JSON.stringify(data.data?.ai_tool?.[0]?.map(({ json }) => json)),
+		);
+		const answers = [...((response?.metadata as { answers?: string[] })?.answers ?? []), ...fresh];
+		const count = this.getNodeParameter('together', 0) === true ? calls.length : 1;
+		const next = calls.slice(answers.length, answers.length + count);
+		if (next.length > 0)
+			return {
+				actions: next.map((input) => ({
+					actionType: 'ExecutionNodeAction',
+					nodeName: this.getNodeParameter('tool', 0) as string,
+					input,
+					type: 'ai_tool',
+					id: `call_${(callIds += 1)}`,
+					metadata: { itemIndex: 0 },
+				})),
+				metadata: { answers },
+			};
+		if (!failsNow(this)) return [[{ json: { answers } }]];
+		if (!this.continueOnFail()) throw new UnexpectedError('The model did not answer');
+		return [[{ json: { error: 'The model did not answer' } }]];
+	}
+}
+let callIds = 0;
+
+export const builtInNodes = [Start, SetJson, NoOp, If, ToolCaller, EngineAgent];
