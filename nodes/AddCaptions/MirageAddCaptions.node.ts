@@ -16,10 +16,9 @@ import {
 	videoLocator,
 } from '../shared/descriptions/fields';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
-import { frameOf, isNineSixteenths } from '../shared/media/frame';
+import { isNineSixteenths } from '../shared/media/frame';
 import type { FileRule } from '../shared/files/checkFile';
 import { checkedFile } from '../shared/files/inputFile';
-import { inputError } from '../shared/files/checkFile';
 import { runItems } from '../shared/items/runItems';
 import { openIdempotencyRecord } from '../shared/items/idempotency';
 import type { Video } from '../shared/api/objects';
@@ -30,15 +29,21 @@ import { hintWaited, runOptions } from '../shared/items/runOptions';
 
 /**
  * What the captions endpoint takes (OpenAPI: addCaptions): MP4 or MOV, at most 50 MB, 9:16. Which
- * megabyte is meant is not said, so the larger one counts here and the API judges the rest. The frame
- * is looked for in the first megabyte.
+ * megabyte is meant is not said, so the larger one counts here and the API judges the rest.
  */
 const VIDEO: FileRule = {
 	label: 'Video',
 	kinds: ['mp4', 'mov'],
 	wanted: 'an upright (9:16) MP4 or MOV video of at most 50 MB',
 	maxBytes: 50 * 1_048_576,
-	startBytes: 1_048_576,
+	frameComplaint: (frame) =>
+		isNineSixteenths(frame)
+			? undefined
+			: {
+					problem: `the picture is ${Math.round(frame.width)} × ${Math.round(frame.height)}, and captions need an upright 9:16 picture`,
+					advice:
+						'Crop the video to 9:16, for example 1080 × 1920, and run the node again. Nothing was sent.',
+				},
 };
 
 /** Starts captions for a video of the account, an uploaded file, or a file behind a URL. */
@@ -123,15 +128,6 @@ export class MirageAddCaptions implements INodeType {
 					{ source: 'videoSource', field: 'videoField', url: 'videoUrl' },
 					VIDEO,
 				);
-				const frame = frameOf(video.start);
-				if (frame && !isNineSixteenths(frame))
-					throw inputError(
-						this,
-						i,
-						VIDEO,
-						`the picture is ${Math.round(frame.width)} × ${Math.round(frame.height)}, and captions need an upright 9:16 picture`,
-						'Crop the video to 9:16, for example 1080 × 1920, and run the node again. Nothing was sent.',
-					);
 				return { templateId, video };
 			},
 			run: async (input, i) => {

@@ -161,7 +161,7 @@ describe('a mistake is told before anything is uploaded or billed', () => {
 			'no file',
 			() => binary,
 			{ files: { video: upright() } },
-			[/^Video: .*"data"/, /It has: video/],
+			[/^Video: .*"data"/, /The item has the field video: enter video in Video Field\./],
 		],
 		['a picture', () => binary, { files: { data: portrait() } }, [/^Video: the file is a JPEG/]],
 		['a picture behind a URL', () => url('/portrait'), {}, [/^Video: the file is a JPEG/]],

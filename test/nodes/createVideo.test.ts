@@ -136,9 +136,12 @@ describe('a mistake is told before anything is sent', () => {
 			'no portrait on the item',
 			{},
 			{ files: { audio: voice(), logo: portrait() } },
-			[/^Image: the item has no binary field "image"/, /It has: audio, logo/],
+			[
+				/^Image: the item has no binary field "image"/,
+				/The item has the fields audio, logo: enter one of them in Image Field\./,
+			],
 		],
-		['no file at all', {}, {}, [/^Image: /, /It has no file at all: connect a node/]],
+		['no file at all', {}, {}, [/^Image: /, /The item has no file at all: connect a node/]],
 		['no speech on the item', {}, { files: { image: portrait() } }, [/^Audio: .*"audio"/]],
 		[
 			'a field name from an expression that yields nothing',
@@ -162,7 +165,10 @@ describe('a mistake is told before anything is sent', () => {
 			'text that calls itself a picture',
 			{},
 			{ files: { image: html, audio: voice() } },
-			[/^Image: the content of the file/, /Use a JPEG or PNG picture/],
+			[
+				/^Image: the file is a web page/,
+				/Use a JPEG or PNG picture\. A web page often asks for a login/,
+			],
 		],
 		[
 			'a picture as speech',
@@ -237,7 +243,9 @@ describe('with "Continue" on error', () => {
 				.sort(),
 		);
 		expect(failed!.json.error).toMatch(/^Audio: the item has no binary field "audio" \[item 1\]/);
-		expect(failed!.json.details).toMatch(/It has: image/);
+		expect(failed!.json.details).toMatch(
+			/The item has the field image: enter image in Audio Field\./,
+		);
 		expect(failed!.pairedItem).toEqual({ item: 1 });
 	});
 

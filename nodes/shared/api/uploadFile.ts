@@ -3,19 +3,17 @@ import { NodeOperationError } from 'n8n-workflow';
 import type { FileKind } from '../media/formats';
 import { KINDS } from '../media/formats';
 
-/** A file that was looked at and can be uploaded. Its bytes stay where they are until then. */
+/** A file that passed its check and can be uploaded. Nothing of it is held in memory until then. */
 export interface CheckedFile {
 	kind: FileKind;
 	/** Exact length in bytes. */
 	size: number;
-	/** The first bytes, at most {@link FileRule.startBytes}. */
-	start: Buffer;
 	/**
 	 * Opens the file from its beginning; may be called once for every try. Throws `NodeOperationError` when
 	 * it cannot be read to its end.
 	 */
 	open(): AsyncIterable<Uint8Array>;
-	/** Tells this file from another one, to recognise an item that was run before. */
+	/** Tells this file from another one, to recognise an item that ran before: two files never share it. */
 	fingerprint: string;
 }
 

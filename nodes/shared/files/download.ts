@@ -2,13 +2,14 @@ import type { IBinaryData, IExecuteFunctions, IPollFunctions } from 'n8n-workflo
 
 import { videoContentUrl } from '../api/endpoints';
 import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
+import { backoffMs } from '../async/backoff';
 import { systemClock } from '../async/clock';
 import { apiError } from '../transport/errors';
 import { followBoxes } from '../media/completeness';
 import { kindOf, KINDS } from '../media/formats';
 import type { StoreProblem } from './store';
-import { stored } from './store';
-import { getPublic, lengthOf } from '../transport/fetchPublic';
+import { storeBody } from './store';
+import { getPublic } from '../transport/fetchPublic';
 import { LIMITS } from '../transport/timeouts';
 
 type DownloadContext = IExecuteFunctions | IPollFunctions;
@@ -16,21 +17,17 @@ type DownloadContext = IExecuteFunctions | IPollFunctions;
 /** Times that a file is fetched before the node gives up. Reading is free, so a few are worth it. */
 const TRIES = 4;
 /** What went wrong with one try. */
-type Miss = { problem: StoreProblem } | { status: number } | { unreachable: true };
+type FailedTry = { unreadable: string } | { status: number };
 
 /**
  * Streams the file of a COMPLETE video into n8n's binary store. The signed address is asked for with
  * the key and fetched without it. A file that breaks off, is cut short or whose address has expired is
  * asked for anew and fetched again. Throws `NodeApiError` when that does not help.
  */
-export async function downloadVideo(
-	ctx: DownloadContext,
-	videoId: string,
-	fileName = `${videoId.replace(/[^\w.-]/g, '_')}.mp4`,
-): Promise<IBinaryData> {
+export async function downloadVideo(ctx: DownloadContext, videoId: string): Promise<IBinaryData> {
 	return await fetchFile(ctx, {
 		doing: `download video "${videoId}"`,
-		fileName,
+		fileName: `${videoId.replace(/[^\w.-]/g, '_')}.mp4`,
 		url: async () => await videoContentUrl(ctx, videoId),
 	});
 }
@@ -42,13 +39,13 @@ export async function downloadVideo(
  */
 export async function downloadRendered(
 	ctx: DownloadContext,
-	url: string | (() => Promise<string>),
+	url: () => Promise<string>,
 	fileName: string,
 ): Promise<IBinaryData> {
 	return await fetchFile(ctx, {
 		doing: `download "${fileName}"`,
 		fileName,
-		url: typeof url === 'string' ? async () => url : url,
+		url,
 	});
 }
 
@@ -56,14 +53,17 @@ async function fetchFile(
 	ctx: DownloadContext,
 	source: { doing: string; fileName: string; url: () => Promise<string> },
 ): Promise<IBinaryData> {
-	let pauseMs = LIMITS.firstPauseMs;
 	for (let used = 1; ; used++) {
 		const result = await fetchOnce(ctx, await source.url(), source.fileName);
 		if ('binary' in result) return result.binary;
-		if (used >= TRIES) throw missError(ctx, source.doing, result);
+		if (used >= TRIES)
+			throw apiError(ctx.getNode(), result, {
+				doing: source.doing,
+				note: `Tried ${TRIES} times. The video is still at Mirage: it can be fetched again later, and nothing is billed for that.`,
+			});
+		const pauseMs = backoffMs(used, { firstMs: LIMITS.firstPauseMs });
 		await systemClock.sleep(pauseMs, cancelSignal(ctx));
 		throwIfCancelled(ctx);
-		pauseMs *= 2;
 	}
 }
 
@@ -71,40 +71,27 @@ async function fetchOnce(
 	ctx: DownloadContext,
 	url: string,
 	fileName: string,
-): Promise<{ binary: IBinaryData } | Miss> {
+): Promise<{ binary: IBinaryData } | FailedTry> {
 	const answer = await getPublic(ctx, url);
-	if (!answer) return { unreachable: true };
+	// A redirect that leads nowhere is not the API's answer, which the words of a status would tell of.
+	if (!answer || (answer.status >= 300 && answer.status < 400)) {
+		answer?.body.destroy();
+		return { unreadable: 'The file server could not be reached' };
+	}
 	if (answer.status !== 200) {
 		answer.body.destroy();
-		// A redirect that leads nowhere is not the API's answer, which these words would tell of.
-		if (answer.status >= 300 && answer.status < 400) return { unreachable: true };
 		return { status: answer.status };
 	}
-	return await stored(
-		ctx,
-		answer.body,
-		{ fileName, mimeType: KINDS.mp4.mimeType },
-		{
-			expectedBytes: lengthOf(answer),
-			follow: (start) => {
-				const kind = kindOf(start);
-				return kind === 'mp4' || kind === 'mov' ? followBoxes() : undefined;
-			},
-		},
-	);
+	const name = { fileName, mimeType: KINDS.mp4.mimeType };
+	const result = await storeBody(ctx, answer.body, name, {
+		follow: (start) => (/^(mp4|mov)$/.test(kindOf(start) ?? '') ? followBoxes() : undefined),
+	});
+	if ('problem' in result) return { unreadable: PROBLEM_WORDS[result.problem] };
+	return result.isCutOff ? { unreadable: 'The file was cut short' } : result;
 }
 
 const PROBLEM_WORDS: Record<StoreProblem, string> = {
 	'broke off': 'The file broke off',
-	truncated: 'The file was cut short',
 	'too large': 'The file is too large',
-	'wrong content': 'The address holds something else than a video',
+	'wrong content': 'The address holds something other than a video',
 };
-
-function missError(ctx: DownloadContext, doing: string, miss: Miss) {
-	const note = `Tried ${TRIES} times. The video is still at Mirage: it can be fetched again later, and nothing is billed for that.`;
-	if ('status' in miss) return apiError(ctx.getNode(), { status: miss.status }, { doing, note });
-	const unreadable =
-		'problem' in miss ? PROBLEM_WORDS[miss.problem] : 'The file server could not be reached';
-	return apiError(ctx.getNode(), { unreadable }, { doing, note });
-}

@@ -4,7 +4,7 @@ import { generateSpeech, LOST_SPEECH } from '../api/endpoints';
 import { apiError } from '../transport/errors';
 import { followRiff } from '../media/completeness';
 import { KINDS, kindOf } from '../media/formats';
-import { stored } from './store';
+import { storeBody } from './store';
 import type { RateLimiter } from '../transport/rateLimiter';
 
 /** What speech is made from. */
@@ -18,8 +18,9 @@ export interface SpeechInput {
 export const SPEECH_MODEL = 'mirage-audio-1';
 
 /**
- * Makes speech and streams the WAV file into n8n's binary store. Throws `NodeApiError`; a file that is cut
- * short cannot be fetched again, since speech comes in the answer itself.
+ * Makes speech and streams the WAV file into n8n's binary store. Throws `NodeApiError` when the
+ * answer breaks off: speech comes in the answer itself, so it cannot be fetched again. An answer that came
+ * to its end is kept even where its header states more, because it is billed; a hint then says so.
  */
 export async function makeSpeech(
 	ctx: IExecuteFunctions,
@@ -28,13 +29,11 @@ export async function makeSpeech(
 	fileName = 'speech.wav',
 ): Promise<IBinaryData> {
 	const { answer, sentAt } = await generateSpeech(ctx, limiter, input);
-	const length = answer.headers['content-length'];
-	const result = await stored(
+	const result = await storeBody(
 		ctx,
 		answer.body,
 		{ fileName, mimeType: KINDS.wav.mimeType },
 		{
-			expectedBytes: length && /^\d+$/.test(length) ? Number(length) : undefined,
 			follow: (start) => (kindOf(start) === 'wav' ? followRiff() : undefined),
 		},
 	);
@@ -44,10 +43,16 @@ export async function makeSpeech(
 			{
 				unreadable:
 					result.problem === 'wrong content'
-						? 'The server sent something else than a WAV file'
+						? 'The server sent something other than a WAV file'
 						: 'The speech was cut short on its way',
 			},
 			{ doing: 'generate speech', mayHaveStartedAt: sentAt, note: LOST_SPEECH },
 		);
+	if (result.isCutOff)
+		ctx.addExecutionHints({
+			message: `The speech "${input.text.slice(0, 40)}" may be shorter than it should be: its header states more than Mirage sent. Listen to it. It was kept, because it is billed.`,
+			location: 'outputPane',
+			type: 'warning',
+		});
 	return result.binary;
 }

@@ -7,31 +7,35 @@ import type { ResponseStream } from '../transport/responseBody';
 import { UnreadableBody, guard } from '../transport/responseBody';
 import { LIMITS } from '../transport/timeouts';
 
-/** What {@link stored} checks while a body passes by. */
+/** What {@link storeBody} checks while a body passes by. */
 export interface StoreRule {
-	/** Length that the server stated, in bytes. */
-	expectedBytes?: number;
 	maxBytes?: number;
 	/** Made once the first bytes are there; `undefined` refuses the content. */
 	follow?: (start: Buffer) => Wholeness | undefined;
-	/** Silence that the server may keep, in ms. Default `LIMITS.fileIdleMs`. */
-	idleMs?: number;
+}
+
+/** A body that became a file. */
+export interface StoredFile {
+	binary: IBinaryData;
+	bytes: number;
+	/** Whether the file's own header says that bytes are missing. */
+	isCutOff: boolean;
 }
 
 /** Why a body did not become a file. */
-export type StoreProblem = 'broke off' | 'truncated' | 'too large' | 'wrong content';
+export type StoreProblem = 'broke off' | 'too large' | 'wrong content';
 
 /**
- * Streams a body into n8n's binary store. Half a file is never returned: a body that breaks off, is
- * shorter than stated, or whose container says that bytes are missing gives a problem instead.
+ * Streams a body into n8n's binary store. A body that breaks off gives a problem and no file. One that
+ * ended as its transport says is stored whatever length was stated: n8n unpacks what a server packed
+ * unasked, and leaves the packed length in the header.
  */
-export async function stored(
+export async function storeBody(
 	ctx: IExecuteFunctions | IPollFunctions,
 	body: ResponseStream,
 	name: { fileName: string; mimeType: string },
-	rule: StoreRule = {},
-): Promise<{ binary: IBinaryData; bytes: number } | { problem: StoreProblem }> {
-	const { expectedBytes, maxBytes = Infinity, follow, idleMs = LIMITS.fileIdleMs } = rule;
+	{ maxBytes = Infinity, follow }: StoreRule = {},
+): Promise<StoredFile | { problem: StoreProblem }> {
 	let bytes = 0;
 	let start = Buffer.alloc(0);
 	let wholeness: Wholeness | undefined;
@@ -40,7 +44,7 @@ export async function stored(
 		problem = reason;
 		body.destroy(new UnreadableBody(reason));
 	};
-	const look = (chunk: Buffer) => {
+	const check = (chunk: Buffer) => {
 		if (problem) return;
 		bytes += chunk.length;
 		if (bytes > maxBytes) return stop('too large');
@@ -53,8 +57,12 @@ export async function stored(
 		wholeness.next(start);
 	};
 	// Not `on('data')`: that would start the flow before the store is there to take it.
-	body.prependListener('data', look);
-	const unwatch = guard(body, { idleMs, totalMs: LIMITS.fileTotalMs, signal: cancelSignal(ctx) });
+	body.prependListener('data', check);
+	const unwatch = guard(body, {
+		idleMs: LIMITS.fileIdleMs,
+		totalMs: LIMITS.fileTotalMs,
+		signal: cancelSignal(ctx),
+	});
 	let binary: IBinaryData;
 	try {
 		binary = await ctx.helpers.prepareBinaryData(body as never, name.fileName, name.mimeType);
@@ -68,7 +76,5 @@ export async function stored(
 	throwIfCancelled(ctx);
 	if (problem) return { problem };
 	if (follow && !wholeness) return { problem: 'wrong content' };
-	if (expectedBytes !== undefined && bytes !== expectedBytes) return { problem: 'truncated' };
-	if (wholeness?.isCutOff()) return { problem: 'truncated' };
-	return { binary, bytes };
+	return { binary, bytes, isCutOff: wholeness?.isCutOff() ?? false };
 }

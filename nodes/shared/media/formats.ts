@@ -20,22 +20,43 @@ export const tag = (bytes: Buffer, at: number) => bytes.toString('latin1', at, a
 
 /**
  * Tells the kind of a file by its first bytes; `undefined` for everything the API does not know.
- * Signatures: JPEG and PNG start markers, RIFF/WAVE, ID3 or an MPEG layer III frame header, and the
- * box types that ISO base media and QuickTime files start with.
+ * Signatures: JPEG and PNG start markers, WAVE in RIFF or RF64 (EBU Tech 3306), ID3 or an MPEG layer III
+ * frame header, and the box types that ISO base media and QuickTime files start with.
  */
 export function kindOf(start: Buffer): FileKind | undefined {
 	if (start.length >= 3 && start[0] === 0xff && start[1] === 0xd8 && start[2] === 0xff)
 		return 'jpeg';
 	if (start.subarray(0, 8).equals(PNG)) return 'png';
-	if (start.length >= 12 && tag(start, 0) === 'RIFF' && tag(start, 8) === 'WAVE') return 'wav';
+	if (/^(RIFF|RF64)$/.test(tag(start, 0)) && tag(start, 8) === 'WAVE') return 'wav';
 	if (start.toString('latin1', 0, 3) === 'ID3' || isMp3Frame(start)) return 'mp3';
 	if (start.length >= 12) {
 		const box = tag(start, 4);
-		if (box === 'ftyp') return tag(start, 8) === 'qt  ' ? 'mov' : 'mp4';
+		if (box === 'ftyp') {
+			const family = familyOf(start);
+			return family === 'mp4' || family === 'mov' ? family : undefined;
+		}
 		// QuickTime files from before `ftyp` start with one of these.
 		if (['moov', 'mdat', 'wide', 'pnot'].includes(box)) return 'mov';
 	}
 	return undefined;
+}
+
+/**
+ * What the brand of an ISO base media file says: pictures and audio share the container with videos.
+ * Brands: ISO/IEC 23008-12 (HEIF), AV1 Image File Format, and the registry at mp4ra.org.
+ */
+export function familyOf(start: Buffer): 'heic' | 'avif' | 'm4a' | 'mov' | 'mp4' {
+	const brand = tag(start, 8);
+	if (brand === 'qt  ') return 'mov';
+	if (/^M4[ABP] $/.test(brand)) return 'm4a';
+	if (/^avi[fos]$/.test(brand)) return 'avif';
+	if (/^he[iv][cxms]$/.test(brand)) return 'heic';
+	// A picture whose coding only the further brands tell.
+	if (brand === 'mif1' || brand === 'msf1') {
+		const further = start.toString('latin1', 16, Math.min(start.readUInt32BE(0), 64));
+		return further.includes('avif') ? 'avif' : 'heic';
+	}
+	return 'mp4';
 }
 
 /** An MPEG audio frame header with values that layer III allows. AAC has the same sync and another layer. */

@@ -57,7 +57,6 @@ afterAll(() => void Object.assign(LIMITS, before));
 const image: CheckedFile = {
 	kind: 'jpeg',
 	size: 3,
-	start: Buffer.from('abc'),
 	open: async function* () {
 		yield Buffer.from('abc');
 	},
