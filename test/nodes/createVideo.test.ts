@@ -209,6 +209,12 @@ describe('a mistake is told before anything is sent', () => {
 			[/^Voice ID is not an ID/],
 		],
 		[
+			'an object as text',
+			{ ...text, text: `={{ $itemIndex === 1 ? { title: 'Hello' } : 'Hello' }}` },
+			both(),
+			[/^Text is an object, and must be a text/, /Drag the field that holds the text/],
+		],
+		[
 			'text of spaces',
 			{ ...text, text: at1(' \n ', 'Hello') },
 			both(),

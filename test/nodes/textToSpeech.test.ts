@@ -100,10 +100,24 @@ describe('a mistake is told before anything is sent', () => {
 	it.each<[string, IDataObject, RegExp]>([
 		['no text', { text: at1('', 'Hello') }, /^Text is empty/],
 		['text from a field that the item lacks', {}, /^Text is empty/],
+		[
+			'an object as text',
+			{ text: '={{ $itemIndex === 1 ? { title: "Hello" } : "Hello" }}' },
+			/^Text is an object, and must be a text/,
+		],
+		[
+			'a list as text',
+			{ text: '={{ $itemIndex === 1 ? ["Hello"] : "Hello" }}' },
+			/^Text is a list, and must be a text/,
+		],
 		['no voice', { text: 'a', voiceId: at1('', 'v') }, /^Voice ID is empty/],
 		['a voice with a path', { text: 'a', voiceId: at1('a/../b', 'v') }, /^Voice ID is not an ID/],
 		['a voice of dots', { text: 'a', voiceId: at1('..', 'v') }, /^Voice ID is not an ID/],
-		['no output field', { text: 'a', outputField: at1('', 'x') }, /^Put Output in Field is empty/],
+		[
+			'no output field',
+			{ text: 'a', outputField: at1('', 'x') },
+			/^Put Output File in Field is empty/,
+		],
 	])('%s', async (_, parameters, pattern) => {
 		const run = await speak(parameters, [{ json: { text: 'Hello' } }, {}]);
 		const error = readableError(run, mirage.apiKey);

@@ -5,26 +5,26 @@ import { optionNumber } from '../n8n/parameters';
 /** When a parameter is shown; `/name` means a parameter of the node itself. */
 type Rules = Pick<INodeProperties, 'displayOptions'>;
 
-/** Option: first pause between two looks. Default 5 s. */
+/** Option: first pause between two status checks. Default 5 s. */
 export const pollIntervalOption = (rules: Rules = {}): INodeProperties => ({
 	displayName: 'Poll Interval (Seconds)',
 	name: 'pollInterval',
 	type: 'number',
 	typeOptions: { minValue: 1 },
 	default: 5,
-	description: 'The first pause between two looks. All jobs of a run are looked at together.',
+	description: 'The first pause between two status checks. All jobs of a run are checked together.',
 	...rules,
 });
 
-/** Option: longest pause between two looks. Default 30 s. */
+/** Option: longest pause between two status checks. Default 30 s. */
 export const maxPollIntervalOption = (rules: Rules = {}): INodeProperties => ({
-	displayName: 'Longest Pause (Seconds)',
+	displayName: 'Max Poll Interval (Seconds)',
 	name: 'maxPollInterval',
 	type: 'number',
 	typeOptions: { minValue: 1 },
 	default: 30,
 	description:
-		'The pause between two looks grows up to this. What is finished is noticed at most this much later.',
+		'The pause between two status checks grows up to this. What is finished is noticed at most this much later.',
 	...rules,
 });
 
@@ -41,7 +41,7 @@ export const timeoutOption = (description: string, rules: Rules = {}): INodeProp
 
 /** Reads the option `timeout`, in minutes. */
 export function timeoutMinutes(ctx: IExecuteFunctions): number {
-	return optionNumber(ctx, 'timeout', 0, {
+	return optionNumber(ctx, 'timeout', {
 		label: 'Timeout (Minutes)',
 		min: 0.001,
 		max: 100_000,
@@ -52,10 +52,10 @@ export function timeoutMinutes(ctx: IExecuteFunctions): number {
 /** Reads the options `pollInterval` and `maxPollInterval`, as ms. */
 export function pollPauses(ctx: IExecuteFunctions) {
 	const read = (name: string, label: string, otherwise: number) =>
-		optionNumber(ctx, name, 0, { label: `${label} (Seconds)`, min: 0.05, max: 86_400, otherwise }) *
+		optionNumber(ctx, name, { label: `${label} (Seconds)`, min: 0.05, max: 86_400, otherwise }) *
 		1_000;
 	return {
 		pollIntervalMs: read('pollInterval', 'Poll Interval', 5),
-		maxPollIntervalMs: read('maxPollInterval', 'Longest Pause', 30),
+		maxPollIntervalMs: read('maxPollInterval', 'Max Poll Interval', 30),
 	};
 }

@@ -6,14 +6,14 @@ import { optionNumber } from '../n8n/parameters';
 
 /** Reads the options `concurrency` and `rateLimitPatience` and opens the limiter of the run. */
 export function runOptions(ctx: IExecuteFunctions): { concurrency: number; limiter: RateLimiter } {
-	const concurrency = optionNumber(ctx, 'concurrency', 0, {
-		label: 'Concurrency',
+	const concurrency = optionNumber(ctx, 'concurrency', {
+		label: 'Items at the Same Time',
 		min: 1,
 		max: 20,
 		otherwise: 3,
 	});
-	const patienceMinutes = optionNumber(ctx, 'rateLimitPatience', 0, {
-		label: 'Rate Limit Patience',
+	const patienceMinutes = optionNumber(ctx, 'rateLimitPatience', {
+		label: 'Rate Limit Patience (Minutes)',
 		min: 0,
 		max: 100_000,
 		otherwise: 60,
@@ -33,7 +33,7 @@ export function hintWaited(ctx: IExecuteFunctions, limiter: RateLimiter): void {
 
 /** Option: how many items are under way together. Default 3. */
 export const concurrencyOption: INodeProperties = {
-	displayName: 'Concurrency',
+	displayName: 'Items at the Same Time',
 	name: 'concurrency',
 	type: 'number',
 	typeOptions: { minValue: 1, maxValue: 20 },

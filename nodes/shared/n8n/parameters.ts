@@ -1,7 +1,17 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-/** Reads a text parameter without the spaces around it. Throws `NodeOperationError` when nothing is left. */
+/** What a value is that should be a text, in words, such as "an object"; `undefined` for texts and numbers. */
+export function notText(value: unknown): string | undefined {
+	if (Array.isArray(value)) return 'a list';
+	if (typeof value === 'boolean') return `the boolean ${value}`;
+	return typeof value === 'object' && value !== null ? 'an object' : undefined;
+}
+
+/**
+ * Reads a text parameter without the spaces around it; a number is a text, too. Throws
+ * `NodeOperationError` for anything else, and when nothing is left.
+ */
 export function requiredText(
 	ctx: IExecuteFunctions,
 	name: string,
@@ -9,7 +19,17 @@ export function requiredText(
 	itemIndex: number,
 ): string {
 	const value: unknown = ctx.getNodeParameter(name, itemIndex);
-	const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+	const otherKind = notText(value);
+	if (otherKind)
+		throw new NodeOperationError(
+			ctx.getNode(),
+			`${label} is ${otherKind}, and must be a text [item ${itemIndex}]`,
+			{
+				itemIndex,
+				description: `Drag the field that holds the text into "${label}". Nothing was sent.`,
+			},
+		);
+	const text = String(value ?? '').trim();
 	if (text === '')
 		throw new NodeOperationError(ctx.getNode(), `${label} is empty [item ${itemIndex}]`, {
 			itemIndex,
@@ -73,19 +93,14 @@ export interface NumberRule {
 	otherwise: number;
 }
 
-/** Reads a number out of the node's `options`. Throws `NodeOperationError` outside its limits. */
-export function optionNumber(
-	ctx: IExecuteFunctions,
-	name: string,
-	itemIndex: number,
-	rule: NumberRule,
-): number {
-	const value = Number(ctx.getNodeParameter(`options.${name}`, itemIndex, rule.otherwise));
+/** Reads a number out of the options of the whole node. Throws `NodeOperationError` outside its limits. */
+export function optionNumber(ctx: IExecuteFunctions, name: string, rule: NumberRule): number {
+	const value = Number(ctx.getNodeParameter(`options.${name}`, 0, rule.otherwise));
 	if (!Number.isFinite(value) || value < rule.min || value > rule.max)
 		throw new NodeOperationError(
 			ctx.getNode(),
-			`${rule.label} must be a number from ${rule.min} to ${rule.max} [item ${itemIndex}]`,
-			{ itemIndex, description: 'Correct the option, or remove it to use the default.' },
+			`${rule.label} must be a number from ${rule.min} to ${rule.max}`,
+			{ description: 'Correct the option, or remove it to use the default.' },
 		);
 	return value;
 }
