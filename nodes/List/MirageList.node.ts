@@ -196,7 +196,7 @@ export class MirageList implements INodeType {
 				displayOptions: { show: { resource: ['video'], operation: ['download'] } },
 				options: [
 					{
-						displayName: 'Put Output in Field',
+						displayName: 'Put Output File in Field',
 						name: 'outputField',
 						type: 'string',
 						default: 'data',

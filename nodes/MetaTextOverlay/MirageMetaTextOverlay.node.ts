@@ -8,12 +8,19 @@ import { NodeConnectionTypes } from 'n8n-workflow';
 
 import { createTextOverlay, getTextOverlay } from '../shared/api/endpoints';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
-import { fileFields, fileSources, mirageIcon, outputField } from '../shared/descriptions/fields';
+import {
+	fileFields,
+	fileSources,
+	mirageIcon,
+	outputField,
+	waitingHint,
+} from '../shared/descriptions/fields';
 import type { FileRule } from '../shared/files/checkFile';
 import { checkedFile } from '../shared/files/inputFile';
 import { runItems } from '../shared/items/runItems';
 import { openIdempotencyRecord } from '../shared/items/idempotency';
 import type { TextOverlay } from '../shared/api/objects';
+import { jsonOf } from '../shared/api/objects';
 import { requiredId, requiredText } from '../shared/n8n/parameters';
 import { hintWaited, runOptions } from '../shared/items/runOptions';
 import {
@@ -21,7 +28,8 @@ import {
 	pollIntervalOption,
 	timeoutOption,
 } from '../shared/descriptions/waitOptions';
-import { jobOutput, waitForOverlays } from './results';
+import type { WantedOverlay } from './results';
+import { overlayOutputs } from './results';
 import { MAX_TEXTS, overlayTexts } from './texts';
 
 /** Source video formats (OpenAPI: CreateMetaTextOverlayRequest). */
@@ -34,6 +42,11 @@ const VIDEO: FileRule = {
 const creates = { operation: ['create'] };
 const waits = { waitForCompletion: [true] };
 const onlyWhileWaiting = { displayOptions: { show: { '/waitForCompletion': [true] } } };
+
+/** An item whose input is fine, and how its job is started or named. */
+interface CheckedOverlay extends Pick<WantedOverlay, 'texts' | 'fileField'> {
+	start(): Promise<TextOverlay | { id: string }>;
+}
 
 /** Writes up to four texts onto a video, each giving a video of its own. */
 export class MirageMetaTextOverlay implements INodeType {
@@ -50,6 +63,12 @@ export class MirageMetaTextOverlay implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
+		hints: [
+			waitingHint(
+				'Mirage renders the videos, which takes some minutes. This node checks the jobs until all are finished.',
+				'={{ $parameter["waitForCompletion"] === true }}',
+			),
+		],
 		properties: [
 			{
 				displayName:
@@ -206,12 +225,10 @@ export class MirageMetaTextOverlay implements INodeType {
 		const wait = this.getNodeParameter('waitForCompletion', 0) === true;
 		const fileFieldOf = (i: number) =>
 			wait && this.getNodeParameter('downloadVideos', i) === true
-				? requiredText(this, 'outputField', 'Put Output in Field', i)
+				? requiredText(this, 'outputField', 'Put Output File in Field', i)
 				: undefined;
-		const output = await runItems<
-			{ fileField?: string; start(): Promise<TextOverlay | { id: string }> },
-			{ fileField?: string; overlay: TextOverlay | { id: string } }
-		>(this, {
+		const outputLater = wait ? overlayOutputs(this) : undefined;
+		const output = await runItems<CheckedOverlay>(this, {
 			concurrency,
 			record,
 			check: async (i) => {
@@ -233,30 +250,18 @@ export class MirageMetaTextOverlay implements INodeType {
 				const inputs = [texts, video.fingerprint];
 				return {
 					fileField,
+					texts: texts.map(({ text }) => text),
 					start: async () =>
 						await record.once<TextOverlay>(i, { kind: 'textOverlay', inputs }, async () =>
 							createTextOverlay(this, limiter, { video, texts }),
 						),
 				};
 			},
-			run: async ({ fileField, start }) => ({ fileField, overlay: await start() }),
-			finish: async (started) => {
-				if (!wait)
-					return new Map(
-						[...started].map(([i, { overlay }]) => [
-							i,
-							{ output: jobOutput(overlay as TextOverlay) },
-						]),
-					);
-				return await waitForOverlays(
-					this,
-					new Map(
-						[...started].map(([i, { fileField, overlay }]) => [
-							i,
-							{ overlayId: overlay.id, fileField },
-						]),
-					),
-				);
+			run: async ({ fileField, texts, start }, i) => {
+				const overlay = await start();
+				return outputLater
+					? outputLater({ itemIndex: i, overlayId: overlay.id, texts, fileField })
+					: [{ json: jsonOf<Partial<TextOverlay>>(overlay), pairedItem: { item: i } }];
 			},
 			onFail: (i) => {
 				if (this.getNodeParameter('operation', i) !== 'get') return {};

@@ -1,148 +1,168 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
-import { getTextOverlay } from '../shared/api/endpoints';
-import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
-import { downloadRendered } from '../shared/files/download';
-import type { ItemEnd } from '../shared/items/runErrors';
-import { failedItem } from '../shared/items/runErrors';
+import { accountOf } from '../shared/account/account';
 import type { JobEnd } from '../shared/account/waitForJobs';
-import { waitForJobs } from '../shared/account/waitForJobs';
+import { getTextOverlay } from '../shared/api/endpoints';
 import type { TextOverlay, TextOverlayResult } from '../shared/api/objects';
-import { jsonOf } from '../shared/api/objects';
+import { jsonOf, reasonOf } from '../shared/api/objects';
 import { pollPauses, timeoutMinutes } from '../shared/descriptions/waitOptions';
+import { downloadRendered } from '../shared/files/download';
+import type { NodeError } from '../shared/items/runErrors';
+import { failedItem } from '../shared/items/runErrors';
+import type { Rest } from '../shared/items/runItems';
+import { waitTogether } from '../shared/items/waitTogether';
+import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
 
 /** What an item wants of its job once it is complete. */
 export interface WantedOverlay {
+	itemIndex: number;
 	overlayId: string;
+	/** The texts that were sent; missing for a job that was started before. */
+	texts?: string[];
 	/** Binary field for the rendered files; missing when none are wanted. */
 	fileField?: string;
 }
 
-/** Waits for the jobs of all items together, and gives each its output: one item for every text. */
-export async function waitForOverlays(
-	ctx: IExecuteFunctions,
-	wanted: ReadonlyMap<number, WantedOverlay>,
-): Promise<Map<number, ItemEnd>> {
-	const timeout = timeoutMinutes(ctx);
-	const jobs = await waitForJobs<TextOverlay>(
-		[...wanted.values()].map(({ overlayId }) => overlayId),
+/** Waits for the jobs of all items together; each item's output is one item for every text. */
+export function overlayOutputs(ctx: IExecuteFunctions): (wanted: WantedOverlay) => Rest {
+	const waitMinutes = timeoutMinutes(ctx);
+	const jobs = waitTogether<TextOverlay>(
 		{ read: async (id) => await getTextOverlay(ctx, id, { tries: 1 }) },
-		{ ...pollPauses(ctx), timeoutMs: timeout * 60_000, signal: cancelSignal(ctx) },
+		{ ...pollPauses(ctx), timeoutMs: waitMinutes * 60_000, signal: cancelSignal(ctx) },
 	);
-	throwIfCancelled(ctx);
-	const ends = new Map<number, ItemEnd>();
-	for (const [itemIndex, { overlayId, fileField }] of wanted) {
-		throwIfCancelled(ctx);
-		const end = jobs.get(overlayId)!;
-		const problem = problemWith(ctx, itemIndex, overlayId, end, timeout);
-		ends.set(
-			itemIndex,
-			problem
-				? { error: problem }
-				: await textsOf(ctx, itemIndex, (end as { job: TextOverlay }).job, fileField),
-		);
-	}
-	return ends;
+	return (wanted) => {
+		jobs.add(wanted.overlayId);
+		return async () => {
+			const end = await jobs.endOf(wanted.overlayId);
+			if (end.kind !== 'read' || resultsIn(end.job).size === 0)
+				throw overlayError(ctx, wanted, end, waitMinutes);
+			return await textsOf(ctx, wanted, end.job);
+		};
+	};
 }
 
-/** What keeps a job from having results, if anything. */
-function problemWith(
+/** The results of a job by the place of their text, from 0; whatever is no result is left out. */
+function resultsIn({ results }: TextOverlay): Map<number, TextOverlayResult> {
+	const given: unknown[] = Array.isArray(results) ? results : [];
+	const isResult = (each: unknown): each is TextOverlayResult =>
+		typeof each === 'object' && each !== null;
+	const placeOf = ({ index }: TextOverlayResult, place: number) =>
+		Number.isInteger(index) ? index : place;
+	return new Map(
+		given.filter(isResult).map((result, place) => [placeOf(result, place), result] as const),
+	);
+}
+
+/** Why a job has no results. */
+function overlayError(
 	ctx: IExecuteFunctions,
-	itemIndex: number,
-	overlayId: string,
+	{ itemIndex, overlayId }: WantedOverlay,
 	end: JobEnd<TextOverlay>,
-	timeout: number,
-) {
-	const name = `Text overlay "${overlayId}"`;
-	const fail = (message: string, description?: string) =>
-		new NodeOperationError(ctx.getNode(), `${name} ${message} [item ${itemIndex}]`, {
-			itemIndex,
-			description,
-		});
+	waitMinutes: number,
+): NodeError {
 	if (end.kind === 'unknown' || end.kind === 'unreadable') return end.error;
+	const withWords = (words: string, description?: string) =>
+		new NodeOperationError(
+			ctx.getNode(),
+			`Text overlay "${overlayId}" ${words} [item ${itemIndex}]`,
+			{ itemIndex, description },
+		);
 	if (end.kind === 'open')
-		return fail(
-			`was not finished after ${timeout} minutes (${end.job?.status ?? 'state not known'})`,
+		return withWords(
+			`was not finished after ${waitMinutes} minutes (${end.job?.status ?? 'state not known'})`,
 			'It keeps rendering at Mirage. Read it later with the operation "Get", which costs nothing, or raise "Timeout (Minutes)".',
 		);
-	const { status, error, results = [] } = end.job;
-	if (results.length > 0) return undefined;
-	if (status === 'COMPLETE') return fail('is complete, but Mirage gave no results for it');
-	const reason = error ? `: ${error.message} (${error.code})` : '';
-	return fail(status === 'CANCELLED' ? `was cancelled${reason}` : `failed${reason}`);
+	const { status, error } = end.job;
+	if (status === 'COMPLETE')
+		return withWords(
+			'is complete, but Mirage gave no results for it',
+			'Read it once more with the operation "Get", which costs nothing.',
+		);
+	const reason = error ? `: ${reasonOf(error)}` : '';
+	return withWords(
+		status === 'CANCELLED'
+			? `was cancelled${reason}`
+			: `failed${reason || ': Mirage gave no reason'}`,
+	);
 }
 
 /**
- * One output item for every text, in their order. A text that failed is an error: for that text alone
- * when the node goes on after errors, else for the node.
+ * One output item for every text, in their order. A text that failed or is missing is an error: for that
+ * text alone when the node goes on after errors, else for the node.
  */
 async function textsOf(
 	ctx: IExecuteFunctions,
-	itemIndex: number,
+	wanted: WantedOverlay,
 	overlay: TextOverlay,
-	fileField: string | undefined,
-): Promise<ItemEnd> {
-	const results = [...(overlay.results ?? [])].sort((a, b) => a.index - b.index);
+): Promise<INodeExecutionData[]> {
+	const { itemIndex, overlayId, texts = [], fileField } = wanted;
+	const results = resultsIn(overlay);
+	const count = Math.max(texts.length, ...[...results.keys()].map((index) => index + 1));
 	const output: INodeExecutionData[] = [];
-	for (const result of results) {
+	for (let index = 0; index < count; index++) {
 		throwIfCancelled(ctx);
-		const json = { ...jsonOf(result), id: overlay.id };
-		const text = await oneText(ctx, itemIndex, overlay.id, result, fileField);
-		if ('error' in text) {
-			if (!ctx.continueOnFail()) return text;
-			output.push(failedItem(ctx, json, text.error));
-		} else output.push({ json, ...(text.file ? { binary: { [fileField!]: text.file } } : {}) });
+		const result = results.get(index);
+		const text = result?.text ?? texts[index];
+		const json = { index, ...(text ? { text } : {}), ...(result && jsonOf(result)), id: overlayId };
+		const end = await oneText(ctx, wanted, overlay, index, text);
+		if ('error' in end) {
+			if (!ctx.continueOnFail()) throw end.error;
+			output.push(failedItem(ctx, json, end.error));
+		} else output.push({ json, ...(end.file ? { binary: { [fileField!]: end.file } } : {}) });
 	}
 	// A job that ended early has no results for some texts; they must not go missing without a word.
-	if (overlay.status !== 'COMPLETE' && results.every(({ status }) => status === 'COMPLETE')) {
+	const allFine = [...results.values()].every(({ status }) => status === 'COMPLETE');
+	if (overlay.status !== 'COMPLETE' && allFine && results.size === count) {
 		const error = new NodeOperationError(
 			ctx.getNode(),
-			`Text overlay "${overlay.id}" ended as ${overlay.status} after ${results.length} of its texts [item ${itemIndex}]`,
+			`Text overlay "${overlayId}" ended as ${overlay.status} after ${count} of its texts [item ${itemIndex}]`,
 			{ itemIndex, description: overlay.error?.message },
 		);
-		if (!ctx.continueOnFail()) return { error };
-		output.push(failedItem(ctx, { id: overlay.id }, error));
+		if (!ctx.continueOnFail()) throw error;
+		output.push(failedItem(ctx, { id: overlayId }, error));
 	}
-	return { output };
+	return output;
 }
 
+/** The file of one text where one is wanted, or what is wrong with the text. */
 async function oneText(
 	ctx: IExecuteFunctions,
-	itemIndex: number,
-	overlayId: string,
-	{ index, text, status, error }: TextOverlayResult,
-	fileField: string | undefined,
+	{ itemIndex, overlayId, fileField }: WantedOverlay,
+	overlay: TextOverlay,
+	index: number,
+	text: string | undefined,
 ) {
-	const fail = (message: string) => ({
+	const withWords = (words: string) => ({
 		error: new NodeOperationError(
 			ctx.getNode(),
-			`Text ${index + 1} ("${text}") of text overlay "${overlayId}" ${message} [item ${itemIndex}]`,
+			`Text ${index + 1}${text ? ` ("${text}")` : ''} of text overlay "${overlayId}" ${words} [item ${itemIndex}]`,
 			{
 				itemIndex,
 				description:
-					'The other texts of the job are rendered. To get them, set "On Error" to "Continue" in the settings of this node and read the job with the operation "Get", which costs nothing.',
+					'The job was billed. To get its other texts, set "On Error" to "Continue" in the settings of this node and read the job with the operation "Get", which costs nothing.',
 			},
 		),
 	});
-	if (status !== 'COMPLETE')
-		return fail(`failed${error ? `: ${error.message} (${error.code})` : ''}`);
+	const result = resultsIn(overlay).get(index);
+	if (!result)
+		return withWords(
+			overlay.status === 'COMPLETE'
+				? 'is missing in the answer of Mirage, although the job is complete'
+				: `was not rendered: the job ended as ${overlay.status}`,
+		);
+	const { status, error } = result;
+	if (status !== 'COMPLETE') return withWords(`failed${error ? `: ${reasonOf(error)}` : ''}`);
 	if (!fileField) return { file: undefined };
 	// Addresses are signed for a while: each try reads the job anew.
-	const address = async () => {
-		const job = await getTextOverlay(ctx, overlayId);
-		return job.results?.find((result) => result.index === index)?.video_url ?? '';
-	};
+	const address = async () =>
+		resultsIn(await getTextOverlay(ctx, overlayId)).get(index)?.video_url ?? '';
+	const { downloads } = await accountOf(ctx);
 	try {
-		const file = await downloadRendered(ctx, address, `${overlayId}-${index + 1}.mp4`);
-		return { file };
+		const fileName = `${overlayId}-${index + 1}.mp4`;
+		return { file: await downloads(async () => await downloadRendered(ctx, address, fileName)) };
 	} catch (problem) {
 		throwIfCancelled(ctx);
-		return fail(`is rendered, but could not be downloaded: ${(problem as Error).message}`);
+		return withWords(`is rendered, but could not be downloaded: ${(problem as Error).message}`);
 	}
-}
-
-/** The output of an item whose job is not waited for: the job as it is. */
-export function jobOutput(overlay: TextOverlay): INodeExecutionData[] {
-	return [{ json: jsonOf(overlay) }];
 }

@@ -85,7 +85,7 @@ export class MirageTextToSpeech implements INodeType {
 					text: requiredText(this, 'text', 'Text', i),
 					model: requiredText(this, 'model', 'Model', i),
 				},
-				field: requiredText(this, 'outputField', 'Put Output in Field', i),
+				field: requiredText(this, 'outputField', 'Put Output File in Field', i),
 				fileName: String(this.getNodeParameter('options.fileName', i, '')).trim() || 'speech.wav',
 			}),
 			run: async ({ speech, field, fileName }, i) => {

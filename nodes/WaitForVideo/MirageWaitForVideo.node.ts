@@ -6,14 +6,15 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { mirageIcon, outputField, videoLocator } from '../shared/descriptions/fields';
+import { mirageIcon, outputField, videoLocator, waitingHint } from '../shared/descriptions/fields';
 import { searchVideos } from '../shared/methods/listSearch';
 import {
 	maxPollIntervalOption,
 	pollIntervalOption,
 	timeoutOption,
 } from '../shared/descriptions/waitOptions';
-import { keepWaiting, returnStatus } from './keepWaiting';
+import { keepWaiting } from './keepWaiting';
+import { returnStatus } from './returnStatus';
 import { suspend } from './suspend';
 
 /** Ways to treat videos that are still processing; a saved workflow holds these values. */
@@ -30,41 +31,49 @@ export class MirageWaitForVideo implements INodeType {
 		group: ['transform'],
 		version: 1,
 		subtitle:
-			'={{ ({ keepWaiting: "keep waiting", suspend: "suspend while processing", returnStatus: "return status" })[$parameter["whileProcessing"]] }}',
+			'={{ ({ keepWaiting: "In This Run", suspend: "Suspend the Execution", returnStatus: "Check Once" })[$parameter["whileProcessing"]] }}',
 		description: 'Wait until videos are finished, and download them',
 		defaults: { name: 'Mirage Wait for Video' },
 		usableAsTool: true,
 		inputs: [NodeConnectionTypes.Main],
 		outputs:
-			'={{ $parameter["whileProcessing"] === "suspend" ? [{ type: "main", displayName: "Still Processing" }, { type: "main", displayName: "Finished" }] : ["main"] }}',
+			'={{ $parameter["whileProcessing"] === "suspend" ? [{ type: "main", displayName: "Rendering" }, { type: "main", displayName: "Finished" }] : ["main"] }}',
 		credentials: [{ name: 'mirageApi', required: true }],
+		waitingNodeTooltip:
+			'Mirage renders the videos. n8n checks about once a minute and goes on by itself. You can close this page.',
+		hints: [
+			waitingHint(
+				'Mirage renders the videos, which takes some minutes. This node checks them until all are finished.',
+				'={{ $parameter["whileProcessing"] === "keepWaiting" }}',
+			),
+		],
 		properties: [
 			videoLocator({
 				description:
-					'The video to wait for. As it stands, it takes the ID from the output of the node before, such as Mirage Create Video or Mirage Add Captions.',
+					'Video to wait for. By default it uses the ID from the node before, such as Mirage Create Video or Mirage Add Captions.',
 				defaultId: '={{ $json.id }}',
 			}),
 			{
-				displayName: 'While Processing',
+				displayName: 'How to Wait',
 				name: 'whileProcessing',
 				type: 'options',
 				noDataExpression: true,
 				options: [
 					{
-						name: 'Keep Waiting',
+						name: 'In This Run',
 						value: 'keepWaiting',
-						description: 'Look again and again until all videos are finished. Simplest to use.',
+						description: 'Check until all videos are finished. Simplest to use.',
 					},
 					{
-						name: 'Suspend',
+						name: 'Suspend the Execution',
 						value: 'suspend',
 						description:
 							'Put the execution aside while videos render. It takes no memory and survives a restart of n8n.',
 					},
 					{
-						name: 'Return Status',
+						name: 'Check Once',
 						value: 'returnStatus',
-						description: 'Look once and go on with whatever state the videos are in',
+						description: 'Check each video once and go on with whatever state it is in',
 					},
 				],
 				default: 'keepWaiting',
@@ -72,7 +81,7 @@ export class MirageWaitForVideo implements INodeType {
 			},
 			{
 				displayName:
-					'Connect the <b>Still Processing</b> output back to the input of this node, and go on from <b>Finished</b>. Test it with "Execute workflow": "Execute step" ends at the first pause.',
+					'Connect the <b>Rendering</b> output back to the input of this node, and go on from <b>Finished</b>. Test it with "Execute workflow": "Execute step" ends at the first pause.',
 				name: 'suspendNotice',
 				type: 'notice',
 				default: '',
@@ -99,7 +108,7 @@ export class MirageWaitForVideo implements INodeType {
 				options: [
 					maxPollIntervalOption(whileKeepWaiting),
 					{
-						displayName: 'On Failed',
+						displayName: 'If a Video Fails',
 						name: 'onFailed',
 						type: 'options',
 						options: [
@@ -129,7 +138,7 @@ export class MirageWaitForVideo implements INodeType {
 						displayOptions: { show: { '/whileProcessing': ['suspend'] } },
 					},
 					timeoutOption(
-						'How long to wait before it is an error. Counted from the start of this node, or with Suspend from the creation of each video. Videos keep rendering and are billed all the same.',
+						'How long to wait before it is an error. Counted from the first status check. Videos keep rendering and are billed all the same.',
 						{ displayOptions: { hide: { '/whileProcessing': ['returnStatus'] } } },
 					),
 				],

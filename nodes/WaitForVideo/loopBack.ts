@@ -2,13 +2,19 @@ import type { IConnections, IExecuteFunctions, INode } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 /** Names of the two outputs of a suspending node, in their order. */
-export const STILL_PROCESSING = 'Still Processing';
+export const RENDERING = 'Rendering';
 export const FINISHED = 'Finished';
+
+/** Nodes that bill each time they run, unless their operation is one of {@link FREE_OPERATIONS}. */
+const BILLING_NODE = /\.mirage(CreateVideo|AddCaptions|TextToSpeech|MetaTextOverlay)$/;
+
+/** Operations of those nodes that cost nothing. */
+const FREE_OPERATIONS = ['get', 'estimate'];
 
 /** The parts of the workflow that tell how a node is wired. */
 interface Graph {
 	connectionsBySourceNode?: IConnections;
-	nodes?: Record<string, Pick<INode, 'position'> | undefined>;
+	nodes?: Record<string, Pick<INode, 'type' | 'parameters' | 'disabled' | 'position'> | undefined>;
 }
 
 /**
@@ -27,34 +33,69 @@ function targetsOf(ctx: IExecuteFunctions, outputIndex: number): string[] | unde
 	return (outputs[outputIndex] ?? []).map(({ node }) => node);
 }
 
+/** Names of the nodes that run whenever a suspended execution goes on, up to this node and with it. */
+function resumedNodes(ctx: IExecuteFunctions, targets: string[]): Set<string> {
+	const { name } = ctx.getNode();
+	const connections = graphOf(ctx).connectionsBySourceNode!;
+	const found = new Set(targets);
+	for (const node of found)
+		for (const next of (node === name ? [] : (connections[node]?.main ?? [])).flat())
+			if (next) found.add(next.node);
+	return found;
+}
+
+/** What the items before this node have started, and how not to start it anew, as lines of an error. */
+function startedBefore(ctx: IExecuteFunctions): string[] {
+	const ids = ctx
+		.getInputData()
+		.flatMap(({ json }) => (typeof json.id === 'string' ? json.id : []));
+	const source = ctx.getInputSourceData()?.previousNode;
+	if (ids.length === 0 || !source) return [];
+	return [
+		`The videos of this run go on rendering at Mirage, and are billed: ${ids.slice(0, NAMED_IDS).join(', ')}${ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : ''}. Before you run the workflow again, pin the output of "${source}" (select the node, press P), so that it does not start them anew.`,
+	];
+}
+
+/** How many IDs an error names. */
+const NAMED_IDS = 10;
+
 /**
- * Checks that "Still Processing" leads back to the node, directly or over other nodes. When a suspended
- * execution goes on, n8n hands the node's input to that output without running the node: without the
- * wire the videos would leave the workflow there. Throws `NodeOperationError`.
+ * Checks that "Rendering" leads back to the node, directly or over other nodes, and over none that bills.
+ * When a suspended execution goes on, n8n hands the node's input to that output without running the node:
+ * without the wire the videos would leave the workflow there, and a node that bills would do so at every
+ * status check. Throws `NodeOperationError`.
  */
-export function checkLoopBack(ctx: IExecuteFunctions): void {
+export function checkWiring(ctx: IExecuteFunctions): void {
 	const { name } = ctx.getNode();
 	const targets = targetsOf(ctx, 0);
 	if (!targets) return;
-	const leadsBack = targets.some(
-		(target) => target === name || ctx.getChildNodes(target).some((child) => child.name === name),
-	);
-	if (!leadsBack)
-		throw new NodeOperationError(
-			ctx.getNode(),
-			`Connect the "${STILL_PROCESSING}" output of "${name}" back to its own input`,
-			{
-				description: `Drag from the dot labelled "${STILL_PROCESSING}" on the right side of "${name}" to the dot on its left side. Nothing was suspended. Without this connection the execution could not look at the videos again. Continue from the dot labelled "${FINISHED}".`,
-			},
+	const wiringError = (message: string, description: string) =>
+		new NodeOperationError(ctx.getNode(), message, {
+			description: [description, 'Nothing was suspended.', ...startedBefore(ctx)].join('\n'),
+		});
+	const resumed = resumedNodes(ctx, targets);
+	if (!resumed.has(name))
+		throw wiringError(
+			`Connect the "${RENDERING}" output of "${name}" back to its own input`,
+			`Drag from the dot labelled "${RENDERING}" on the right side of "${name}" to the dot on its left side. Without this connection the execution could not check the videos again. Continue from the dot labelled "${FINISHED}".`,
+		);
+	const billing = [...resumed].find((node) => bills(graphOf(ctx).nodes?.[node]));
+	if (billing !== undefined)
+		throw wiringError(
+			`"${billing}" would run, and be billed, at every status check of "${name}"`,
+			`The "${RENDERING}" output of "${name}" leads to it. Connect "${RENDERING}" to the dot on the left side of "${name}" itself, and not to a node before it. Continue from the dot labelled "${FINISHED}".`,
 		);
 	if (targetsOf(ctx, 1)?.includes(name))
-		throw new NodeOperationError(
-			ctx.getNode(),
+		throw wiringError(
 			`Disconnect the "${FINISHED}" output of "${name}" from its own input`,
-			{
-				description: `Only the dot labelled "${STILL_PROCESSING}" goes back to the node. Connect "${FINISHED}" to the node that works with the finished videos.`,
-			},
+			`Only the dot labelled "${RENDERING}" goes back to the node. Connect "${FINISHED}" to the node that works with the finished videos.`,
 		);
+}
+
+/** Whether a node of the workflow bills when it runs. */
+function bills(node: NonNullable<Graph['nodes']>[string]): boolean {
+	if (!node || node.disabled || !BILLING_NODE.test(node.type)) return false;
+	return !FREE_OPERATIONS.includes(String(node.parameters.operation));
 }
 
 /**

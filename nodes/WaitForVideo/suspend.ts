@@ -1,86 +1,112 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
+import type { JobEnd } from '../shared/account/waitForJobs';
 import type { Video } from '../shared/api/objects';
 import { isFinal } from '../shared/api/objects';
 import { systemClock } from '../shared/async/clock';
 import { timeoutMinutes } from '../shared/descriptions/waitOptions';
-import type { JobEnd } from '../shared/account/waitForJobs';
+import { runItems } from '../shared/items/runItems';
 import { throwIfCancelled } from '../shared/n8n/cancellation';
-import { FINISHED, checkLoopBack, finishedRunsLast } from './loopBack';
-import { LOOK_MS, LOOK_PAUSES, Run, minutes } from './videoWait';
+import { FINISHED, checkWiring, finishedRunsLast } from './loopBack';
+import { CHECK_ONCE, videosOf } from './videoItems';
+
+/** What is kept in the node's context from one status check of an execution to the next. */
+interface Memory {
+	/** When this execution first saw a video rendering, by its ID, in ms since 1970. */
+	firstChecks?: Record<string, number>;
+}
 
 /**
- * Looks once. When all videos have ended, gives them out of "Finished". Otherwise suspends the execution:
- * n8n stores it, and when it is due hands the input of this node to "Still Processing" without running
- * the node; that output leads back to the node, which then looks again.
+ * Checks once. When all videos have ended, gives them out of "Finished". Otherwise suspends the execution:
+ * n8n stores it, and when it is due hands the input of this node to "Rendering" without running the node;
+ * that output leads back to the node, which then checks again.
  *
- * Nothing but the input and the time of the first look is kept between looks, so a restart loses nothing.
- * Deadlines count from the creation of each video.
+ * Nothing but the input and the times of the first checks is kept, so a restart loses nothing. Deadlines
+ * count from those times and not from the creation of a video, which is told by another clock.
+ *
+ * One passage: 2 videos, 60 s apart → check, suspend 60 s → check, the first is finished, suspend 60 s →
+ * check, both leave by "Finished".
  */
 export async function suspend(ctx: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-	checkLoopBack(ctx);
-	const run = new Run(ctx, { downloadLater: true });
-	const timeout = timeoutMinutes(ctx);
-	const ends = await run.watch({ ...LOOK_PAUSES, timeoutMs: LOOK_MS, until: 'read' });
-
+	checkWiring(ctx);
+	const waitMinutes = timeoutMinutes(ctx);
+	const videos = videosOf(ctx, { ...CHECK_ONCE, waitMinutes });
+	const releases = ctx.getNodeParameter('options.releaseFinished', 0, false) === true;
+	const memory = ctx.getContext('node') as Memory;
 	const now = systemClock.now();
-	const memory = ctx.getContext('node') as { firstLookAt?: number };
-	memory.firstLookAt ??= now;
-	const startOf = (end: JobEnd<Video>) =>
-		end.kind !== 'unknown' && end.job ? end.job.created_at * 1_000 : memory.firstLookAt!;
-	const dueOf = (end: JobEnd<Video>) => startOf(end) + timeout * 60_000;
-
-	const open = new Set<string>();
-	for (const [id, end] of ends) {
-		const rendering = end.kind === 'open' || (end.kind === 'read' && !isFinal(end.job));
-		if (!rendering) continue;
-		if (dueOf(end) > now) open.add(id);
-		else ends.set(id, { kind: 'open', job: end.job });
+	let open: ReadonlyMap<string, number> = new Map();
+	const output = await runItems(ctx, {
+		...videos.plan,
+		run: async (item) => async () => {
+			const ends = await videos.ends();
+			open = openVideos(ends, memory, now, waitMinutes * 60_000);
+			const end = ends.get(item.videoId)!;
+			const isFatal = end.kind === 'unknown' && !ctx.continueOnFail();
+			if (open.size > 0 && !isFatal) {
+				if (!releases || open.has(item.videoId)) return [];
+				// An error ends the execution, so it has to wait for the others.
+				if (!ctx.continueOnFail()) return await videos.output(item, end).catch(() => []);
+			}
+			const isOverdue = end.kind === 'read' && !isFinal(end.job);
+			return await videos.output(item, isOverdue ? { kind: 'open', job: end.job } : end);
+		},
+	});
+	if (open.size === 0) return [[], output];
+	if (releases && output.length > 0) {
+		if (finishedRunsLast(ctx))
+			ctx.addExecutionHints({
+				message: `Items leave as they finish, but the node behind "${FINISHED}" starts only after the last one: n8n runs the higher node first. Move that node above this one.`,
+				location: 'outputPane',
+				type: 'warning',
+			});
+		const left = new Set(output.map(({ pairedItem }) => (pairedItem as { item: number }).item));
+		const staying = ctx
+			.getInputData()
+			.map((item, itemIndex) => ({ ...item, pairedItem: { item: itemIndex } }))
+			.filter((_, itemIndex) => !left.has(itemIndex));
+		return [staying, output];
 	}
-	const time = `${minutes(timeout)} after it was created`;
-	if (open.size === 0) {
-		delete memory.firstLookAt;
-		return [[], run.outputOf(await run.results(ends, time), ends)];
-	}
-
-	if (ctx.getNodeParameter('options.releaseFinished', 0, false) === true) {
-		const results = await run.results(ends, time, run.readyToLeave(ends, open, time));
-		const leaving = results.filter((result) => 'output' in result || ctx.continueOnFail());
-		if (leaving.length > 0) {
-			if (finishedRunsLast(ctx))
-				ctx.addExecutionHints({
-					message: `Items leave as they finish, but the node behind "${FINISHED}" starts only after the last one: n8n runs the higher node first. Move that node above this one.`,
-					location: 'outputPane',
-					type: 'warning',
-				});
-			const left = new Set(leaving.map(({ itemIndex }) => itemIndex));
-			const staying = ctx
-				.getInputData()
-				.map((item, itemIndex) => ({ ...item, pairedItem: { item: itemIndex } }))
-				.filter((_, itemIndex) => !left.has(itemIndex));
-			return [staying, run.outputOf(leaving, ends)];
-		}
-	}
-
-	const openEnds = [...ends].filter(([id]) => open.has(id)).map(([, end]) => end);
-	const oldest = Math.min(...openEnds.map(startOf));
-	const due = Math.min(now + suspensionMs(now - oldest), ...openEnds.map(dueOf));
+	const oldest = Math.min(...open.values());
+	const due = Math.min(now + suspensionMs(now - oldest), oldest + waitMinutes * 60_000);
 	throwIfCancelled(ctx);
 	await ctx.putExecutionToWait(new Date(due));
 	return [ctx.getInputData()];
 }
 
-/** A suspended execution looks at most once a minute: n8n itself looks for due executions that often. */
+/**
+ * The videos that may go on rendering, with the time of their first check in ms, which is kept in `memory`
+ * until they have ended or were open for `timeoutMs`.
+ */
+function openVideos(
+	ends: ReadonlyMap<string, JobEnd<Video>>,
+	memory: Memory,
+	now: number,
+	timeoutMs: number,
+): ReadonlyMap<string, number> {
+	const firstChecks = (memory.firstChecks ??= {});
+	const open = new Map<string, number>();
+	for (const [id, end] of ends) {
+		// With n8n's clock set back since, the time counts from now.
+		const firstCheck = Math.min(firstChecks[id] ?? now, now);
+		const renders = end.kind === 'open' || (end.kind === 'read' && !isFinal(end.job));
+		if (renders && now < firstCheck + timeoutMs) open.set(id, firstCheck);
+	}
+	for (const id of ends.keys()) delete firstChecks[id];
+	Object.assign(firstChecks, Object.fromEntries(open));
+	return open;
+}
+
+/** A suspended execution checks at most once a minute: n8n itself looks for due executions that often. */
 const SHORTEST_SUSPENSION_MS = 60_000;
 
 /** The longest suspension, for videos that take very long. */
 const LONGEST_SUSPENSION_MS = 300_000;
 
 /**
- * How long to suspend an execution whose oldest open job is `ageMs` old: a tenth of that age, from one to
- * five minutes. So a finished job is noticed late by a tenth of its render time at most, or a minute,
- * and an hour of waiting stores the execution about 20 times instead of 60.
+ * How long to suspend an execution that has waited `waitedMs` for its oldest open video: a tenth of that
+ * time, from one to five minutes. So a finished video is noticed late by a tenth of its render time at
+ * most, or a minute, and an hour of waiting stores the execution 29 times instead of 60.
  */
-export function suspensionMs(ageMs: number): number {
-	return Math.min(Math.max(ageMs / 10, SHORTEST_SUSPENSION_MS), LONGEST_SUSPENSION_MS);
+export function suspensionMs(waitedMs: number): number {
+	return Math.min(Math.max(waitedMs / 10, SHORTEST_SUSPENSION_MS), LONGEST_SUSPENSION_MS);
 }

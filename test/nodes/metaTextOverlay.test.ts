@@ -105,6 +105,11 @@ describe('the style of each text', () => {
 		]);
 	});
 
+	it('may be a number', async () => {
+		await overlay(texts('={{ 50 }}'));
+		expect(posts()[0]!.fields).toMatchObject({ texts: ['50'] });
+	});
+
 	it('may come from the item', async () => {
 		await overlay(texts({ text: '={{ $json.hook }}', size: '={{ $json.px }}' }), [
 			{ json: { hook: 'Nur heute – 50 % 🎉', px: 48 }, files: { data: upright() } },
@@ -212,6 +217,24 @@ describe('a mistake is told before anything is uploaded', () => {
 			/^Text 2 is empty \[item 0\]/,
 		],
 		[
+			'an object as text',
+			texts('A', '={{ $json.x }}'),
+			{ json: { x: { title: 'Hook' } }, files: { data: upright() } },
+			/^Text 2 is an object, and must be a text \[item 0\]/,
+		],
+		[
+			'a list as text',
+			texts('={{ ["a", "b"] }}'),
+			{ files: { data: upright() } },
+			/^Text 1 is a list, and must be a text/,
+		],
+		[
+			'a boolean as text',
+			texts('={{ $json.x }}'),
+			{ json: { x: true }, files: { data: upright() } },
+			/^Text 1 is the boolean true, and must be a text/,
+		],
+		[
 			'a size in words',
 			texts({ text: 'A', size: '={{ "big" }}' }),
 			{ files: { data: upright() } },
@@ -241,7 +264,7 @@ describe('a mistake is told before anything is uploaded', () => {
 			'no output field',
 			{ ...texts('A'), outputField: '={{ "" }}' },
 			{ files: { data: landscape() } },
-			/^Put Output in Field is empty/,
+			/^Put Output File in Field is empty/,
 		],
 	])('%s', async (_, parameters, item, pattern) => {
 		const run = await overlay(parameters, [item]);
@@ -379,6 +402,73 @@ describe('a job that failed', () => {
 		const run = await overlay({ operation: 'get' }, [{ json: { id: 'job_1' } }]);
 		expect(shownError(run)).toMatch(/"job_1" is complete, but Mirage gave no results/);
 	});
+});
+
+describe('an answer of another shape does not lose the job', () => {
+	const answers: Array<[string, object, RegExp]> = [
+		[
+			'FAILED with null for results',
+			{ status: 'FAILED', results: null },
+			/failed: Mirage gave no reason/,
+		],
+		[
+			'FAILED with null in the results',
+			{ status: 'FAILED', results: [null] },
+			/failed: Mirage gave no reason/,
+		],
+		['COMPLETE with null for results', { status: 'COMPLETE', results: null }, /gave no results/],
+		[
+			'COMPLETE with one result for two texts',
+			{
+				status: 'COMPLETE',
+				results: [{ index: 0, text: 'One', status: 'COMPLETE', video_url: null }],
+			},
+			/Text 2 \("Two"\) of text overlay ".+" is missing in the answer of Mirage/,
+		],
+		[
+			'CANCELLED with one result for two texts',
+			{
+				status: 'CANCELLED',
+				results: [{ index: 1, text: 'Two', status: 'COMPLETE', video_url: null }],
+			},
+			/Text 1 \("One"\) of text overlay ".+" was not rendered: the job ended as CANCELLED/,
+		],
+	];
+	const answered = async (answer: object, settings = {}) => {
+		const fault = {
+			kind: 'status' as const,
+			status: 200,
+			body: { id: 'job_x', created_at: 1, ...answer },
+		};
+		mirage.fault({ route: 'GET /v1/meta/text_overlays/{text_overlay_id}', times: 1, fault });
+		return await overlay(
+			{ ...texts('One', 'Two'), downloadVideos: false },
+			undefined,
+			{},
+			settings,
+		);
+	};
+
+	it.each(answers)('%s ends the run with its ID', async (_, answer, pattern) => {
+		const told = shownError(await answered(answer));
+		expect(told).toMatch(pattern);
+		expect(told).toContain(mirage.overlays()[0]!.id);
+		expect(posts()).toHaveLength(1);
+	});
+
+	it.each(answers)(
+		'%s is an error item with its ID with "Continue"',
+		async (_, answer, pattern) => {
+			const run = await answered(answer, { onError: 'continueRegularOutput' });
+			const { id } = mirage.overlays()[0]!;
+			const items = run.outputs().map(({ json }) => json);
+			expect(items.filter(({ error }) => error !== undefined)).toMatchObject([
+				{ id, error: expect.stringMatching(pattern) },
+			]);
+			expect(items.every((json) => json.id === id)).toBe(true);
+			expect(posts()).toHaveLength(1);
+		},
+	);
 });
 
 it('a job that takes too long is told with its ID, and what to do', async () => {

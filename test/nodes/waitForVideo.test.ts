@@ -67,7 +67,7 @@ async function templateId(headers: Record<string, string>): Promise<string> {
 /** The shortest time after which a silent connection is given up, in ms. */
 const SILENCE_MS = 60_000;
 
-/** One clock for the nodes and the emulator, which only pauses between looks move. */
+/** One clock for the nodes and the emulator, which only pauses between status checks move. */
 async function startWithHandClock(options: EmulatorOptions = {}) {
 	const clock = { now: 1_750_000_000_000 };
 	jest.spyOn(systemClock, 'now').mockImplementation(() => clock.now);
@@ -385,7 +385,7 @@ describe('keep waiting', () => {
 		await start();
 		const run = await wait(items(seed(1)), { options: { pollInterval: 0 } });
 
-		expect(run.error!.message).toContain('Poll Interval (Seconds) must be');
+		expect(run.error!.message).toBe('Poll Interval (Seconds) must be a number from 0.05 to 86400');
 		expect(emulator.requests).toEqual([]);
 	});
 });
@@ -393,7 +393,7 @@ describe('keep waiting', () => {
 describe('return status', () => {
 	const status = { whileProcessing: 'returnStatus' };
 
-	test('looks once: finished videos come with their file, others with their state', async () => {
+	test('checks once: finished videos come with their file, others with their state', async () => {
 		await start();
 		const rendering = seed(3, 'PROCESSING', { progress: 40 });
 		const [done] = seed(1);
@@ -524,7 +524,7 @@ describe('suspend', () => {
 	test.each([
 		['nothing is connected', []],
 		['only "Finished" is connected', [[], [to('after')]]],
-		['"Still Processing" leads away', [[to('after')], []]],
+		['"Rendering" leads away', [[to('after')], []]],
 		['the two dots are swapped', [[to('after')], [to(WAIT)]]],
 	])('when %s, an error says which dots to connect, before anything is stored', async (_, main) => {
 		await start();
@@ -533,9 +533,110 @@ describe('suspend', () => {
 		});
 
 		expect(run.status).toBe('error');
-		expect(run.error!.message).toContain('Connect the "Still Processing" output');
-		expect(run.error!.description).toContain('Drag from the dot labelled "Still Processing"');
+		expect(run.error!.message).toContain('Connect the "Rendering" output');
+		expect(run.error!.description).toContain('Drag from the dot labelled "Rendering"');
 		expect(emulator.requests).toEqual([]);
+	});
+
+	describe('a node that bills', () => {
+		const paying = {
+			create: { type: 'mirageCreateVideo' },
+			captions: {
+				type: 'mirageAddCaptions',
+				parameters: { captionTemplateId: { mode: 'id', value: 'ctpl_a' } },
+			},
+			speech: { type: 'mirageTextToSpeech', parameters: { voiceId: 'v', text: 'Hello' } },
+			overlay: { type: 'mirageMetaTextOverlay' },
+			reading: { type: 'mirageMetaTextOverlay', parameters: { operation: 'get' } },
+			off: { type: 'mirageCreateVideo', settings: { disabled: true } },
+		};
+
+		/** A run in which "Rendering" leads to the given nodes, one after the other. */
+		async function leadingTo(path: Array<keyof typeof paying | 'pass'>, backTo: string[]) {
+			const nodes = path.map((name) =>
+				name === 'pass'
+					? { name, type: 'set', parameters: { json: '={{ $json }}' } }
+					: { name, ...paying[name] },
+			);
+			const main: IConnections = {
+				[START]: { main: [[to(WAIT)]] },
+				[WAIT]: { main: [[to(path[0]!)], []] },
+			};
+			path.forEach((name, place) => {
+				const next = path[place + 1];
+				main[name] = { main: [next ? [to(next)] : backTo.map(to)] };
+			});
+			return await runWorkflow({
+				baseUrl: emulator.url,
+				apiKey: emulator.apiKey,
+				binaryMode: 'filesystem',
+				input: items(seed(2, 'PROCESSING')),
+				nodes: [{ type: WAIT, parameters: suspend }, ...nodes],
+				connections: main,
+			});
+		}
+
+		test.each([
+			['create', ['create'], [WAIT]],
+			['captions', ['captions'], [WAIT]],
+			['speech', ['pass', 'speech'], [WAIT]],
+			['overlay', ['overlay', 'pass'], [WAIT]],
+			['create', ['pass', 'create'], [WAIT]],
+		] as const)('is not run at every status check: %s on the way %j', async (name, path, back) => {
+			await start();
+			const run = await leadingTo([...path], [...back]);
+
+			expect(run.status).toBe('error');
+			expect(run.error!.message).toBe(
+				`"${name}" would run, and be billed, at every status check of "${WAIT}"`,
+			);
+			expect(run.error!.description).toContain(
+				`Connect "Rendering" to the dot on the left side of "${WAIT}" itself`,
+			);
+			expect(run.waitTill).toBeUndefined();
+			expect(emulator.requests).toEqual([]);
+		});
+
+		test('is not run at every status check beside the way back either', async () => {
+			await start();
+			const run = await runWorkflow({
+				baseUrl: emulator.url,
+				apiKey: emulator.apiKey,
+				input: items(seed(1, 'PROCESSING')),
+				nodes: [
+					{ type: WAIT, parameters: suspend },
+					{ name: 'create', ...paying.create },
+				],
+				connections: {
+					[START]: { main: [[to(WAIT)]] },
+					[WAIT]: { main: [[to(WAIT), to('create')], []] },
+				},
+			});
+
+			expect(run.error!.message).toContain('"create" would run, and be billed');
+			expect(emulator.requests).toEqual([]);
+		});
+
+		test.each([[['reading']], [['off']]] as const)(
+			'may be on the way back when it bills nothing: %j',
+			async (path) => {
+				await start();
+				const run = await leadingTo([...path], [WAIT]);
+
+				expect(run.error).toBeUndefined();
+				expect(run.status).toBe('waiting');
+			},
+		);
+	});
+
+	test('wiring that is wrong names the videos that are paid already, and how not to pay them anew', async () => {
+		await start();
+		const run = await suspending(seed(2, 'PROCESSING'), {
+			connections: { [START]: { main: [[to(WAIT)]] } },
+		});
+
+		expect(run.error!.description).toContain('video_processing_0, video_processing_1');
+		expect(run.error!.description).toContain(`pin the output of "${START}"`);
 	});
 
 	test('a "Finished" that leads back to the node is refused instead of running for ever', async () => {
@@ -573,8 +674,8 @@ describe('suspend', () => {
 		const clock = await startWithHandClock({ renderMs: ({ index }) => index * 100_000 });
 		const jobs = await startJobs(3);
 		let run = await suspending(jobs);
-		for (let looks = 0; run.status === 'waiting'; looks++) {
-			expect(looks).toBeLessThan(6);
+		for (let checks = 0; run.status === 'waiting'; checks++) {
+			expect(checks).toBeLessThan(6);
 			expect(run.runData.after).toBeUndefined();
 			clock.now = run.waitTill!.getTime();
 			run = await resumeWorkflow(run);
@@ -597,8 +698,8 @@ describe('suspend', () => {
 				parameters: { options: { releaseFinished: true } },
 			});
 			const delivered: number[] = [];
-			for (let looks = 0; run.status === 'waiting'; looks++) {
-				expect(looks).toBeLessThan(8);
+			for (let checks = 0; run.status === 'waiting'; checks++) {
+				expect(checks).toBeLessThan(8);
 				delivered.push(run.runData.after?.length ?? 0);
 				clock.now = run.waitTill!.getTime();
 				run = await resumeWorkflow(run);
@@ -645,20 +746,43 @@ describe('suspend', () => {
 		expect(all.map(({ json }) => json.id)).toEqual(jobs);
 	});
 
-	test('the time is over counted from the creation of the video, not from the last look', async () => {
+	test('the time is over counted from the first status check, not from the last one', async () => {
 		const clock = await startWithHandClock({ renderMs: 10_000_000 });
 		const jobs = await startJobs(1);
-		clock.now += 540_000;
-		const first = await suspending(jobs, { parameters: { options: { timeout: 10 } } });
-		expect(first.waitTill!.getTime() - clock.now).toBeLessThanOrEqual(60_000);
+		let run = await suspending(jobs, { parameters: { options: { timeout: 2.5 } } });
+		const started = clock.now;
+		for (let checks = 0; run.status === 'waiting'; checks++) {
+			expect(checks).toBeLessThan(4);
+			clock.now = run.waitTill!.getTime();
+			run = await resumeWorkflow(run);
+		}
 
-		clock.now += 60_000;
-		const run = await resumeWorkflow(first);
-		expect(run.status).toBe('error');
+		expect(clock.now - started).toBe(150_000);
 		expect(run.error!.message).toContain(
-			`"${jobs[0]}" was not finished 10 minutes after it was created`,
+			`"${jobs[0]}" was not finished after waiting 2.5 minutes (PROCESSING`,
 		);
 	});
+
+	test.each([
+		['an hour ahead of', 3_600_000],
+		['an hour behind', -3_600_000],
+	])(
+		'a clock of n8n that is %s that of Mirage neither ends nor prolongs the wait',
+		async (_, by) => {
+			const clock = await startWithHandClock({ renderMs: 150_000, now: () => clock.now - by });
+			const jobs = await startJobs(1);
+			let run = await suspending(jobs, { parameters: { options: { timeout: 10 } } });
+			const started = clock.now;
+			while (run.status === 'waiting') {
+				clock.now = run.waitTill!.getTime();
+				run = await resumeWorkflow(run);
+			}
+
+			expect(run.error).toBeUndefined();
+			expect(ids(run, 'after')).toEqual(jobs);
+			expect(clock.now - started).toBe(180_000);
+		},
+	);
 
 	test('a failed video is told once the others have ended, and their state with it', async () => {
 		const clock = await startWithHandClock({ renderMs: ({ index }) => index * 100_000 });

@@ -11,6 +11,9 @@ export interface JobError extends IDataObject {
 	message: string;
 }
 
+/** Why a job failed, in a few words. */
+export const reasonOf = ({ code, message }: JobError): string => `${message} (${code})`;
+
 /**
  * State of a job. COMPLETE, FAILED and CANCELLED are final. Every other word means "not finished
  * yet", also one that does not exist today (the provider's pages disagree on the list).

@@ -1,4 +1,4 @@
-import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
+import type { INodeProperties, INodePropertyOptions, NodeHint } from 'n8n-workflow';
 
 /** When a parameter is shown. */
 type Show = NonNullable<NonNullable<INodeProperties['displayOptions']>['show']>;
@@ -12,18 +12,31 @@ export const mirageIcon = (node: string) =>
 		dark: `file:../../icons/${node}.dark.svg`,
 	}) as const;
 
+/**
+ * What the output panel says while a node runs: n8n shows the hints for "before execution" there, and
+ * there is no other way to tell a person that a node waits.
+ */
+export function waitingHint(message: string, displayCondition?: string): NodeHint {
+	return {
+		message,
+		type: 'info',
+		location: 'outputPane',
+		whenToDisplay: 'beforeExecution',
+		...(displayCondition === undefined ? {} : { displayCondition }),
+	};
+}
+
 /** A picker for a video: from the list, or by ID. */
 export function videoLocator(rules: {
-	name?: string;
 	description: string;
 	show?: Show;
 	/** ID to start with, usually an expression. Without one the list is offered first. */
 	defaultId?: string;
 }): INodeProperties {
-	const { name = 'videoId', description, show, defaultId } = rules;
+	const { description, show, defaultId } = rules;
 	return {
 		displayName: 'Video',
-		name,
+		name: 'videoId',
 		type: 'resourceLocator',
 		required: true,
 		default: { mode: defaultId === undefined ? 'list' : 'id', value: defaultId ?? '' },
@@ -151,7 +164,7 @@ export function outputField(rules: {
 }): INodeProperties {
 	const { defaultField, what, show } = rules;
 	return {
-		displayName: 'Put Output in Field',
+		displayName: 'Put Output File in Field',
 		name: 'outputField',
 		type: 'string',
 		required: true,

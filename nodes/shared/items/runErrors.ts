@@ -4,22 +4,27 @@ import { NodeApiError, NodeOperationError } from 'n8n-workflow';
 import { httpStatusOf } from '../transport/errors';
 import type { IdempotencyRecord } from './idempotency';
 
-/** How one item ends: with output items (without `pairedItem`), or with an error. */
-export type ItemEnd =
-	{ output: INodeExecutionData[] } | { error: NodeApiError | NodeOperationError };
+/** The errors that n8n knows. */
+export type NodeError = NodeApiError | NodeOperationError;
 
-export function firstError(results: Array<ItemEnd | undefined>) {
-	const itemIndex = results.findIndex((result) => result && 'error' in result);
-	const result = results[itemIndex];
-	return result && 'error' in result ? { itemIndex, error: result.error } : undefined;
+/** How one item ends: with output items, whose `pairedItem` runItems sets, or with an error. */
+export type ItemEnd = { output: INodeExecutionData[] } | { error: NodeError };
+
+/** Headline and details of an error. */
+export interface ErrorWords {
+	message: string;
+	description: string;
+}
+
+/** The error that counts: that of the first item which has one. */
+export function firstError(ends: Array<ItemEnd | undefined>) {
+	const itemIndex = ends.findIndex((end) => end && 'error' in end);
+	const end = ends[itemIndex];
+	return end && 'error' in end ? { itemIndex, error: end.error } : undefined;
 }
 
 /** Any error as one of n8n's two, tied to its item. */
-export function asNodeError(
-	ctx: IExecuteFunctions,
-	error: unknown,
-	itemIndex: number,
-): NodeApiError | NodeOperationError {
+export function asNodeError(ctx: IExecuteFunctions, error: unknown, itemIndex: number): NodeError {
 	if (error instanceof NodeApiError || error instanceof NodeOperationError) {
 		error.context.itemIndex ??= itemIndex;
 		return error;
@@ -42,21 +47,29 @@ export function startedJobs(record: IdempotencyRecord | undefined): string {
 		.join('\n');
 }
 
-/** The first error of a run, with what it means for the other items. `left` are those never begun. */
-export function explain(
-	results: Array<ItemEnd | undefined>,
+/**
+ * The first error of a run, with what it means for the other items. `left` are those never begun;
+ * `summary` words the errors of all items in its own way.
+ */
+export function runError(
+	ends: Array<ItemEnd | undefined>,
 	record: IdempotencyRecord | undefined,
 	left: number[] = [],
-): NodeApiError | NodeOperationError {
-	const { itemIndex, error } = firstError(results)!;
+	summary?: (errors: NodeError[]) => ErrorWords,
+): NodeError {
+	const { itemIndex, error } = firstError(ends)!;
+	if (summary) {
+		const words = summary(ends.flatMap((end) => (end && 'error' in end ? [end.error] : [])));
+		return Object.assign(error, words);
+	}
 	const notStarted = [...left];
 	const others: string[] = [];
-	results.forEach((result, index) => {
-		if (!result || !('error' in result) || index === itemIndex) return;
-		if (httpStatusOf(result.error) === 429) notStarted.push(index);
+	ends.forEach((end, index) => {
+		if (!end || !('error' in end) || index === itemIndex) return;
+		if (httpStatusOf(end.error) === 429) notStarted.push(index);
 		else
 			others.push(
-				[`Item ${index} failed too: ${result.error.message}.`, result.error.description]
+				[`Item ${index} failed too: ${end.error.message}.`, end.error.description]
 					.filter(Boolean)
 					.join(' '),
 			);
@@ -64,7 +77,7 @@ export function explain(
 	const started = startedJobs(record);
 	const lines = [
 		error.description,
-		results.length > 1 && `Item ${itemIndex} failed.`,
+		ends.length > 1 && `Item ${itemIndex} failed.`,
 		...others,
 		started,
 		notStarted.length > 0 ? `Not started: item ${ranges(notStarted.sort((a, b) => a - b))}.` : '',
@@ -96,7 +109,7 @@ function ranges(indexes: number[]): string {
 export function failedItem(
 	ctx: IExecuteFunctions,
 	json: IDataObject,
-	error: NodeApiError | NodeOperationError,
+	error: NodeError,
 ): INodeExecutionData {
 	const { message, description } = error;
 	const item: INodeExecutionData = {

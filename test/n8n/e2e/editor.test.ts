@@ -144,7 +144,7 @@ for (const version of N8N_VERSIONS) {
 			await editor.drawWire('Wait for Video', 0, 'Wait for Video');
 			assert.equal(await editor.wires(), wires + 1);
 			const labels = await editor.node('Wait for Video').innerText();
-			assert.match(labels, /Still Processing[\s\S]*Finished/);
+			assert.match(labels, /Rendering[\s\S]*Finished/);
 		});
 
 		await t.test('the browser complains of nothing', () => {
