@@ -10,6 +10,12 @@ const keyOf = ({ path, displayOptions }: SavedParameter) =>
 const byKey = (parameters: SavedParameter[]) =>
 	new Map(parameters.map((parameter) => [keyOf(parameter), parameter]));
 
+/** Outputs as connections know them: by their number and not by the label that the canvas shows. */
+const withoutLabels = (outputs: unknown) =>
+	JSON.parse(
+		JSON.stringify(outputs).replace(/displayName: \\"[^"]*\\"/g, 'displayName'),
+	) as unknown;
+
 describe(`a workflow saved with version ${released.version}`, () => {
 	it('finds every node and credential type', () => {
 		expect(Object.keys(is)).toEqual(expect.arrayContaining(Object.keys(was)));
@@ -25,7 +31,7 @@ describe(`a workflow saved with version ${released.version}`, () => {
 		});
 
 		it('keeps its outputs, so that connections lead where they led', () => {
-			expect(now.outputs).toEqual(before.outputs);
+			expect(withoutLabels(now.outputs)).toEqual(withoutLabels(before.outputs));
 		});
 
 		it('keeps each parameter under its name, with its type and default', () => {
