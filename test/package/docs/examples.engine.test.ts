@@ -38,6 +38,9 @@ const read = (file: string) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8
 /** n8n's own nodes in the examples, with versions that both n8n lines have (1.123 and 2.41). */
 const OTHER_NODES: Record<string, number> = {
 	'n8n-nodes-base.manualTrigger': 1,
+	'n8n-nodes-base.webhook': 2,
+	'n8n-nodes-base.respondToWebhook': 1.1,
+	'n8n-nodes-base.removeDuplicates': 2,
 	'n8n-nodes-base.scheduleTrigger': 1.2,
 	'n8n-nodes-base.hubspotTrigger': 1,
 	'n8n-nodes-base.hubspot': 2.2,
@@ -55,6 +58,10 @@ const OTHER_NODES: Record<string, number> = {
 	'@n8n/n8n-nodes-langchain.memoryBufferWindow': 1.3,
 };
 
+/** Remove Duplicates has an output for what is new and one for what is known. */
+const outputsOf = (type: string): Array<'main'> =>
+	type.endsWith('.removeDuplicates') ? ['main', 'main'] : ['main'];
+
 /** Descriptions for the check: of this package's nodes in full, of the others type and version. */
 const describeIn = (workflow: WorkflowFile) => (type: string) => {
 	const own = describeStored(type);
@@ -64,7 +71,7 @@ const describeIn = (workflow: WorkflowFile) => (type: string) => {
 		.flatMap(({ parameters }) => Object.keys(parameters));
 	return {
 		version: OTHER_NODES[type],
-		outputs: ['main'],
+		outputs: outputsOf(type),
 		properties: [...new Set(names)].map((name) => anyValue(name)),
 	} as Partial<INodeTypeDescription> as INodeTypeDescription;
 };
@@ -178,6 +185,10 @@ interface Call {
 /** What a service answers for one item: the JSON of its output items. */
 type Answers = Record<string, (call: Call) => IDataObject[]>;
 
+/** What Remove Duplicates has seen, over all executions of a test. */
+const seenValues = new Set<string>();
+beforeEach(() => seenValues.clear());
+
 /** Makes a stand-in for a node of another package; it takes the parameters of that very node. */
 function standIn(node: INode, answers: Answers, calls: Call[]): string {
 	const { name } = node;
@@ -190,12 +201,13 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 			description: '',
 			defaults: { name },
 			inputs: ['main'],
-			outputs: ['main'],
+			outputs: outputsOf(node.type),
 			properties: Object.keys(node.parameters).map(anyValue),
 		} as INodeTypeDescription;
 
 		async execute(this: import('n8n-workflow').IExecuteFunctions) {
 			const output: INodeExecutionData[] = [];
+			const discarded: INodeExecutionData[] = [];
 			const items = this.getInputData();
 			for (const [index, item] of items.entries()) {
 				const parameters: IDataObject = {};
@@ -211,6 +223,12 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 					case 'n8n-nodes-base.limit':
 						if (index < Number(parameters.maxItems)) output.push({ ...item, pairedItem });
 						break;
+					case 'n8n-nodes-base.removeDuplicates': {
+						const value = String(parameters.dedupeValue);
+						(seenValues.has(value) ? discarded : output).push({ ...item, pairedItem });
+						seenValues.add(value);
+						break;
+					}
 					case 'n8n-nodes-base.noOp':
 						output.push({ ...item, pairedItem });
 						break;
@@ -232,7 +250,7 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 				}
 				if (node.executeOnce) break;
 			}
-			return [output];
+			return outputsOf(node.type).length > 1 ? [output, discarded] : [output];
 		}
 	}
 	return registerNode(StandIn as never);
@@ -276,7 +294,7 @@ async function runExample(
 ): Promise<{ run: RunResult; calls: Call[] }> {
 	const workflow = read(file);
 	const calls: Call[] = [];
-	const isTrigger = ({ type }: INode) => /trigger$/i.test(type);
+	const isTrigger = ({ type }: INode) => /(trigger|\.webhook)$/i.test(type);
 	const trigger = workflow.nodes.find(isTrigger)!;
 	const steps = workflow.nodes.filter(
 		(node) => node !== trigger && !node.type.endsWith('.stickyNote'),
@@ -476,6 +494,56 @@ describe('what an imported workflow does, with stand-ins for all services but Mi
 		expect(mirage.videos()).toHaveLength(1);
 	});
 
+	test('the webhook: a row that is delivered twice gets one video, and the second delivery its answer', async () => {
+		const file = 'webhook-paid-once.json';
+		await startMirage();
+		const deliver = async (id: string) => {
+			const body = { id, portraitUrl, voiceId: 'my-voice', text: `Hello ${id}.` };
+			const echo = ({ item }: Call) => [item.json];
+			const { run, calls } = await runExample(file, [{ body }], {
+				'Respond: Started': echo,
+				'Respond: Known': echo,
+			});
+			expect(said(run)).toEqual([]);
+			return { run, answers: calls.map(({ parameters }) => parameters.responseBody) };
+		};
+		const first = await deliver('deal-1');
+		const [video] = mirage.videos();
+		expect(first.answers).toEqual([{ started: true, video: video!.id }]);
+		const [item] = first.run.outputs('Your Next Node');
+		expect(await first.run.file(item, 'data')).toEqual(readFileSync(MEDIA.generated));
+
+		expect((await deliver('deal-1')).answers).toEqual([{ started: false, known: 'deal-1' }]);
+		expect(mirage.videos()).toHaveLength(1);
+		await deliver('deal-2');
+		expect(mirage.videos()).toHaveLength(2);
+	});
+
+	test('the snippet: pasted behind Create Video, the execution sleeps until the video is finished', async () => {
+		await startMirage({ renderMs: 150_000 });
+		const { nodes, connections } = read('suspend-snippet.json');
+		const wait = nodes.find(({ type }) => type.startsWith(PACKAGE))!;
+		const spec = ({ name, type, parameters }: INode): NodeSpec => ({
+			name,
+			type: type.slice(PACKAGE.length + 1),
+			parameters,
+		});
+		mirage.seedVideos([{ id: 'video_1', status: 'PROCESSING' }]);
+		const asleep = await runWorkflow({
+			...account(),
+			input: [{ json: { id: 'video_1' } }],
+			nodes: [spec(wait)],
+			connections: { ...connections, [START]: { main: [[to(wait.name)]] } },
+		});
+		expect(said(asleep)).toEqual([]);
+		expect(asleep.status).toBe('waiting');
+		mirage.setOutcome('video_1', { status: 'COMPLETE' });
+		now += 150_000;
+		const awake = await resumeWorkflow(asleep);
+		expect(said(awake)).toEqual([]);
+		expect(awake.outputs(wait.name, 1)[0]!.json).toMatchObject({ id: 'video_1' });
+	});
+
 	test('script and portrait: one portrait and a script become a captioned MP4', async () => {
 		const file = 'script-and-portrait-to-captioned-mp4.json';
 		await startMirage();
@@ -548,6 +616,8 @@ describe("the agent's tools", () => {
 		}
 	});
 });
+
+const to = (node: string) => ({ node, type: 'main' as const, index: 0 });
 
 /** Columns that a Google Sheets node writes. */
 const valuesOf = ({ columns }: IDataObject) => (columns as { value: IDataObject }).value;
