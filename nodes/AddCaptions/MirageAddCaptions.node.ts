@@ -14,6 +14,7 @@ import {
 	fileSources,
 	mirageIcon,
 	videoLocator,
+	rateLimitHint,
 } from '../shared/descriptions/fields';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
 import { isNineSixteenths } from '../shared/media/frame';
@@ -62,6 +63,7 @@ export class MirageAddCaptions implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
+		hints: [rateLimitHint],
 		properties: [
 			{
 				displayName:

@@ -8,7 +8,13 @@ import { NodeConnectionTypes } from 'n8n-workflow';
 
 import { createVideo } from '../shared/api/endpoints';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
-import { fileFields, fileSources, mirageIcon, voiceIdField } from '../shared/descriptions/fields';
+import {
+	fileFields,
+	fileSources,
+	mirageIcon,
+	voiceIdField,
+	rateLimitHint,
+} from '../shared/descriptions/fields';
 import type { FileRule } from '../shared/files/checkFile';
 import { checkedFile } from '../shared/files/inputFile';
 import { fileFromBinary } from '../shared/files/binaryField';
@@ -56,6 +62,7 @@ export class MirageCreateVideo implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
+		hints: [rateLimitHint],
 		properties: [
 			{
 				displayName:

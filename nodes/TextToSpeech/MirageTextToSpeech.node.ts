@@ -7,7 +7,12 @@ import type {
 import { NodeConnectionTypes } from 'n8n-workflow';
 
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
-import { mirageIcon, outputField, voiceIdField } from '../shared/descriptions/fields';
+import {
+	mirageIcon,
+	outputField,
+	voiceIdField,
+	rateLimitHint,
+} from '../shared/descriptions/fields';
 import { runItems } from '../shared/items/runItems';
 import { openIdempotencyRecord } from '../shared/items/idempotency';
 import { requiredId, requiredText } from '../shared/n8n/parameters';
@@ -29,6 +34,7 @@ export class MirageTextToSpeech implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
+		hints: [rateLimitHint],
 		properties: [
 			voiceIdField(),
 			{

@@ -44,15 +44,17 @@ function resumedNodes(ctx: IExecuteFunctions, targets: string[]): Set<string> {
 	return found;
 }
 
-/** What the items before this node have started, and how not to start it anew, as lines of an error. */
+/** What nodes before this one have started, and how not to pay for it anew, as lines of an error. */
 function startedBefore(ctx: IExecuteFunctions): string[] {
-	const ids = ctx
-		.getInputData()
-		.flatMap(({ json }) => (typeof json.id === 'string' ? json.id : []));
-	const source = ctx.getInputSourceData()?.previousNode;
-	if (ids.length === 0 || !source) return [];
+	const ids = ctx.getInputData().flatMap(({ json: { id } }) => (typeof id === 'string' ? id : []));
+	const { nodes } = graphOf(ctx);
+	const sources = ctx
+		.getParentNodes(ctx.getNode().name)
+		.flatMap(({ name }) => (bills(nodes?.[name]) ? `"${name}"` : []));
+	if (ids.length === 0 || sources.length === 0) return [];
+	const more = ids.length - NAMED_IDS;
 	return [
-		`The videos of this run go on rendering at Mirage, and are billed: ${ids.slice(0, NAMED_IDS).join(', ')}${ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : ''}. Before you run the workflow again, pin the output of "${source}" (select the node, press P), so that it does not start them anew.`,
+		`Started in this run, and billed: ${ids.slice(0, NAMED_IDS).join(', ')}${more > 0 ? ` and ${more} more` : ''}. Before you run the workflow again, pin the output of ${sources.join(' and ')}: select the node and press P. Otherwise it starts and bills new ones.`,
 	];
 }
 

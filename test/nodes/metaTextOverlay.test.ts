@@ -471,6 +471,26 @@ describe('an answer of another shape does not lose the job', () => {
 	);
 });
 
+describe('a job that was started is named whatever happens while it is waited for', () => {
+	it.each([
+		['the key is refused', { kind: 'status' as const, status: 401 }],
+		['Mirage does not know it', { kind: 'status' as const, status: 404 }],
+		['Mirage has a problem', { kind: 'status' as const, status: 500 }],
+		['a proxy answers', { kind: 'status' as const, status: 200, body: '<html>Log in</html>' }],
+	])('%s', async (_, fault) => {
+		const route = 'GET /v1/meta/text_overlays/{text_overlay_id}';
+		mirage.fault({ route, times: Infinity, fault });
+		const told = readableError(await overlay(texts('One')), mirage.apiKey);
+		expect(told).toContain(mirage.overlays()[0]!.id);
+
+		const run = await overlay(texts('Two'), undefined, {}, { onError: 'continueRegularOutput' });
+		expect(run.outputs()).toMatchObject([
+			{ json: { id: mirage.overlays()[1]!.id, error: expect.any(String) } },
+		]);
+		expect(posts()).toHaveLength(2);
+	});
+});
+
 it('a job that takes too long is told with its ID, and what to do', async () => {
 	await start({ renderMs: 60_000 });
 	const run = await overlay({ ...texts('One'), options: { timeout: 0.005 } });

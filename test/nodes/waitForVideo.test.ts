@@ -629,14 +629,29 @@ describe('suspend', () => {
 		);
 	});
 
-	test('wiring that is wrong names the videos that are paid already, and how not to pay them anew', async () => {
+	test('wrong wiring names the video that is paid already, and the node to pin', async () => {
 		await start();
-		const run = await suspending(seed(2, 'PROCESSING'), {
-			connections: { [START]: { main: [[to(WAIT)]] } },
+		emulator.seedVideos([{ id: 'video_source' }]);
+		const headers = { 'x-api-key': emulator.apiKey };
+		const captionTemplateId = { mode: 'id', value: await templateId(headers) };
+		const run = await runWorkflow({
+			baseUrl: emulator.url,
+			apiKey: emulator.apiKey,
+			input: items(['video_source']),
+			nodes: [
+				{ name: 'captions', type: 'mirageAddCaptions', parameters: { captionTemplateId } },
+				{ type: WAIT, parameters: suspend },
+			],
+			connections: {
+				[START]: { main: [[to('captions')]] },
+				captions: { main: [[to(WAIT)]] },
+			},
 		});
 
-		expect(run.error!.description).toContain('video_processing_0, video_processing_1');
-		expect(run.error!.description).toContain(`pin the output of "${START}"`);
+		const started = emulator.videos().find(({ id }) => id !== 'video_source')!;
+		expect(run.error!.message).toContain('Connect the "Rendering" output');
+		expect(run.error!.description).toContain(`Started in this run, and billed: ${started.id}.`);
+		expect(run.error!.description).toContain('pin the output of "captions"');
 	});
 
 	test('a "Finished" that leads back to the node is refused instead of running for ever', async () => {

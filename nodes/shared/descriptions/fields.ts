@@ -26,6 +26,11 @@ export function waitingHint(message: string, displayCondition?: string): NodeHin
 	};
 }
 
+/** The hint of nodes that send what Mirage bills, and so may have to wait for the rate limit. */
+export const rateLimitHint = waitingHint(
+	'Mirage accepts a limited number of requests a minute. This node waits for its turn, and sends nothing twice.',
+);
+
 /** A picker for a video: from the list, or by ID. */
 export function videoLocator(rules: {
 	description: string;
