@@ -13,6 +13,11 @@ export interface CheckedFile {
 	 * it cannot be read to its end.
 	 */
 	open(): AsyncIterable<Uint8Array>;
+	/**
+	 * Length of the recording or video in s, read from the file's own headers when it is asked for;
+	 * `undefined` where they do not tell it. Throws only when the execution was stopped.
+	 */
+	durationS(): Promise<number | undefined>;
 	/** Tells this file from another one, to recognise an item that ran before: two files never share it. */
 	fingerprint: string;
 }

@@ -69,6 +69,8 @@ export async function answerRanges<T>(
 				if (file.range) reads += 1;
 				if (reads > MAX_READS) return undefined;
 				window = { from, bytes: await (file.range ? file.range(part) : readOn(part)) };
+				// The file is shorter than it was.
+				if (window.bytes.length < count) return undefined;
 			}
 			const at = from - window.from;
 			step = reading.next(window.bytes.subarray(at, at + Math.max(0, count)));

@@ -1,7 +1,8 @@
 import type { CheckedFile } from '../api/uploadFile';
+import type { ByteReading } from '../media/byteRanges';
+import { readDuration } from '../media/duration';
 import { readFrame } from '../media/frame';
 import { throwIfCancelled } from '../n8n/cancellation';
-import type { ByteReading } from '../media/byteRanges';
 import type { ReadableFile } from './byteReader';
 import { answerRanges } from './byteReader';
 import type { FileParameter } from './checkFile';
@@ -25,13 +26,14 @@ export async function checkedFrom(
 		if (complaint) return fail(complaint.problem, complaint.advice);
 	}
 	throwIfCancelled(ctx);
-	return makeChecked(file);
+	return makeChecked(parameter, file);
 }
 
 /** A function of its own, so that what it returns holds nothing that the check has read. */
-function makeChecked(file: FoundFile): CheckedFile {
+function makeChecked(parameter: FileParameter, file: FoundFile): CheckedFile {
 	const { kind, size, fingerprint, open } = file;
-	return { kind, size, fingerprint, open };
+	const durationS = async () => await tryReading(parameter, file, readDuration(kind, size));
+	return { kind, size, fingerprint, open, durationS };
 }
 
 /** Reads something that may be unknown: a file that cannot be read tells so when it is uploaded. */

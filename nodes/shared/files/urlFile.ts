@@ -32,7 +32,7 @@ export async function fileFromUrl(parameter: FileParameter, url: string): Promis
 			'Enter an address that starts with https:// or http://.',
 		);
 	const answer = await fetchUrl(parameter, url, { from: 0, count: WINDOW_BYTES });
-	const start = await startOf(parameter, answer);
+	const start = await firstBytes(parameter, answer, WINDOW_BYTES);
 	const size = lengthOf(answer);
 	const kind = checkStart(parameter, start, size);
 	const { etag, 'last-modified': modified } = answer.headers;
@@ -46,7 +46,7 @@ export async function fileFromUrl(parameter: FileParameter, url: string): Promis
 		open: () => chunksFromUrl(parameter, url, size),
 		range:
 			answer.status === 206
-				? async (part: ByteRange) => await startOf(parameter, await fetchUrl(parameter, url, part))
+				? async (part: ByteRange) => await partOf(parameter, url, part)
 				: undefined,
 	};
 	return await checkedFrom(parameter, file, start);
@@ -76,10 +76,14 @@ async function storedFirst(
 }
 
 /** The first bytes of an answer, which is ended then: a server that knows no ranges sends the whole file. */
-async function startOf({ ctx, fail }: FileParameter, { body }: PublicAnswer): Promise<Buffer> {
+async function firstBytes(
+	{ ctx, fail }: FileParameter,
+	{ body }: PublicAnswer,
+	count: number,
+): Promise<Buffer> {
 	const limits = { idleMs: LIMITS.fileIdleMs, signal: cancelSignal(ctx) };
 	try {
-		return await readStart(body, WINDOW_BYTES, limits);
+		return await readStart(body, count, limits);
 	} catch {
 		throwIfCancelled(ctx);
 		return fail(
@@ -87,6 +91,15 @@ async function startOf({ ctx, fail }: FileParameter, { body }: PublicAnswer): Pr
 			'Check that the address opens the file in a browser.',
 		);
 	}
+}
+
+/** A part of a file whose server knew ranges when it was asked first. */
+async function partOf(parameter: FileParameter, url: string, part: ByteRange): Promise<Buffer> {
+	const answer = await fetchUrl(parameter, url, part);
+	const isPart = answer.headers['content-range']?.startsWith(`bytes ${part.from}-`);
+	if (answer.status === 206 && isPart) return await firstBytes(parameter, answer, part.count);
+	answer.body.destroy();
+	return parameter.fail('the file behind the URL changed', RUN_AGAIN);
 }
 
 async function* chunksFromUrl(

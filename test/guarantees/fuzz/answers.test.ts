@@ -61,6 +61,7 @@ const image: CheckedFile = {
 		yield Buffer.from('abc');
 	},
 	fingerprint: 'abc',
+	durationS: async () => undefined,
 };
 const limiter = () => createRateLimiter({ patienceMs: 0 });
 

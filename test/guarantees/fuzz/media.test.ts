@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { followBoxes, followRiff, type Wholeness } from '../../../nodes/shared/media/completeness';
 import { isNineSixteenths, readFrame } from '../../../nodes/shared/media/frame';
 import type { ByteReading } from '../../../nodes/shared/media/byteRanges';
+import { readDuration } from '../../../nodes/shared/media/duration';
 import { contentOf, conversionAdvice } from '../../../nodes/shared/media/contents';
-import { kindOf } from '../../../nodes/shared/media/formats';
+import { kindOf, type FileKind } from '../../../nodes/shared/media/formats';
 import { MEDIA } from '../../harness/emulator/media';
 
 const REAL = Object.values(MEDIA).map((path) => readFileSync(path));
@@ -97,6 +98,49 @@ it('no file makes the look for its frame fail or take long', () => {
 			}
 		}),
 		RUNS,
+	);
+});
+
+it('no file makes the reading of its length fail, take long, or give nonsense', () => {
+	fc.assert(
+		fc.property(anything, fc.constantFrom('wav', 'mp3', 'mp4', 'mov'), (file, kind) => {
+			const seconds = readFrom(file, readDuration(kind as FileKind, file.length));
+			if (seconds === undefined) return;
+			expect(Number.isFinite(seconds)).toBe(true);
+			expect(seconds).toBeGreaterThanOrEqual(0);
+		}),
+		RUNS,
+	);
+});
+
+it('a length is read of fragments without end, and of what calls itself one', () => {
+	const type = fc.constantFrom(
+		'moov',
+		'mvhd',
+		'trak',
+		'mvex',
+		'trex',
+		'moof',
+		'traf',
+		'tfhd',
+		'trun',
+	);
+	const tree = fc.letrec<{ node: Buffer }>((tie) => ({
+		node: fc.oneof(
+			{ maxDepth: 6, withCrossShrink: true },
+			fc.tuple(type, bytes).map(([name, content]) => box(name, content.subarray(0, 60))),
+			fc
+				.tuple(type, fc.array(tie('node'), { maxLength: 5 }))
+				.map(([name, inside]) => box(name, Buffer.concat(inside))),
+		),
+	})).node;
+	fc.assert(
+		fc.property(tree, fc.array(tree, { maxLength: 4 }), (index, rest) => {
+			const file = Buffer.concat([box('moov', index), ...rest]);
+			const seconds = readFrom(file, readDuration('mp4', file.length));
+			if (seconds !== undefined) expect(Number.isFinite(seconds)).toBe(true);
+		}),
+		{ numRuns: 1_000 },
 	);
 });
 

@@ -41,3 +41,15 @@ export const whole =
 	(response: ServerResponse) => {
 		response.writeHead(200, { ...headers, 'content-length': content.length }).end(content);
 	};
+
+/** As a storage service answers: the whole file, or the range that was asked for. */
+export const ranged = (content: Buffer) => (response: ServerResponse, request: IncomingMessage) => {
+	const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+	if (from === undefined) return whole(content)(response);
+	const part = content.subarray(Number(from), Number(to) + 1);
+	response.writeHead(206, {
+		'content-length': part.length,
+		'content-range': `bytes ${from}-${Number(from) + part.length - 1}/${content.length}`,
+	});
+	response.end(part);
+};

@@ -114,9 +114,10 @@ test('no node sends a request past api', () => {
 test.each([
 	...['nodes/shared/transport/adaptiveInterval.ts', 'nodes/shared/account/pollSchedule.ts'],
 	...['state', 'listView', 'nextRead', 'settle'].map((name) => `nodes/Trigger/${name}.ts`),
-	...['byteRanges', 'completeness', 'contents', 'formats', 'frame'].map(
+	...['byteRanges', 'completeness', 'contents', 'duration', 'durationMp3', 'durationMp4'].map(
 		(name) => `nodes/shared/media/${name}.ts`,
 	),
+	...['durationWav', 'formats', 'frame'].map((name) => `nodes/shared/media/${name}.ts`),
 	'nodes/shared/api/objects.ts',
 ])('%s reads no clock and does no I/O', (path) => {
 	expect(sources.map((source) => source.path)).toContain(path);

@@ -10,7 +10,7 @@ import type { FileRule } from '../../../nodes/shared/files/checkFile';
 import { checkedFile } from '../../../nodes/shared/files/inputFile';
 import { startEmulator, type Emulator } from '../../harness/emulator/emulator';
 import { registerNode, runWorkflow, type RunResult } from '../../harness/engine/engine';
-import { startFileServer, whole } from '../../harness/engine/fileServer';
+import { ranged, startFileServer, whole } from '../../harness/engine/fileServer';
 import { readableError } from '../../harness/engine/forPeople';
 import { fileOf, media, portrait, sha256, videoOfSize, voice } from '../../harness/engine/inputs';
 import { byId, runNode } from '../../harness/engine/oneNode';
@@ -26,6 +26,14 @@ afterEach(async () => {
 	server = undefined;
 	await mirage.close();
 });
+
+/** A box of a video that means nothing. */
+const free = (bytes: number) => {
+	const box = Buffer.alloc(bytes);
+	box.writeUInt32BE(bytes);
+	box.write('free', 4);
+	return box;
+};
 
 /** A server whose every answer is this one; gives its address. */
 const serve = async (answer: RequestListener): Promise<string> => {
@@ -231,14 +239,20 @@ class CheckAll implements INodeType {
 		for (const index of this.getInputData().keys())
 			files.push(await checkedFile(this, index, names, RULE));
 		const held = (await heldBytes()) - before;
-		return [files.map(({ fingerprint, size }) => ({ json: { fingerprint, size, held } }))];
+		return [
+			await Promise.all(
+				files.map(async ({ fingerprint, durationS }) => ({
+					json: { fingerprint, held, seconds: (await durationS()) ?? 'unknown' },
+				})),
+			),
+		];
 	}
 }
 registerNode(CheckAll);
 
 const RULE: FileRule = {
 	label: 'Video',
-	kinds: ['mp4', 'mov', 'jpeg', 'png'],
+	kinds: ['mp4', 'mov', 'jpeg', 'png', 'wav', 'mp3'],
 	wanted: 'a video',
 	frameComplaint: () => undefined,
 };
@@ -281,10 +295,44 @@ const checkAll = async (
 		{ binaryMode },
 	);
 	expect(run.error?.message).toBeUndefined();
-	return run.outputs().map(({ json }) => json as { fingerprint: string; held: number });
+	return run
+		.outputs()
+		.map(({ json }) => json as { fingerprint: string; held: number; seconds: number });
 };
 const fingerprintsOf = async (...args: Parameters<typeof checkAll>) =>
 	(await checkAll(...args)).map(({ fingerprint }) => fingerprint);
+
+describe('the length of a file is told before it is uploaded', () => {
+	/** The emulator's own, made by ffmpeg: seconds as ffprobe has them. */
+	const LENGTHS = [
+		['generated', 3.2],
+		['clipMov', 3.2],
+		['voiceWav', 3.22],
+		['voiceMp3', 3.312],
+	] as const;
+
+	it.each(['memory', 'filesystem'] as const)('when it lies in %s', async (binaryMode) => {
+		const input = LENGTHS.map(([name]) => ({ files: { data: fileOf(media(name)) } }));
+		const told = await checkAll('binary', input, binaryMode);
+		expect(told.map(({ seconds }) => seconds)).toEqual(
+			LENGTHS.map(([, seconds]) => expect.closeTo(seconds, 1) as number),
+		);
+	});
+
+	it.each([
+		['knows ranges, by its end alone', ranged, 4],
+		['knows no ranges', (content: Buffer) => whole(content), 3],
+	])('when it lies behind a URL whose server %s', async (_, answer, requests) => {
+		// The index stands behind a megabyte of other bytes; frame and length take a look each.
+		const video = media('generated');
+		const far = Buffer.concat([video.subarray(0, 32), free(1_048_576), video.subarray(32)]);
+		const files = await startFileServer({ '/video': answer(far) });
+		const [told] = await checkAll('url', [{ json: { url: `${files.url}/video` } }]);
+		await files.close();
+		expect(told!.seconds).toBeCloseTo(3.2, 1);
+		expect(files.requests.length).toBe(requests);
+	});
+});
 
 describe('220 checked videos hold nothing of their files', () => {
 	/** A start of a file, kept for each, would be 14 MB. */

@@ -1,11 +1,11 @@
 import type { IDataObject } from 'n8n-workflow';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 
 import { startEmulator, type Emulator } from '../../harness/emulator/emulator';
 import { runWorkflow, type RunOptions } from '../../harness/engine/engine';
 import { type BinaryMode } from '../../harness/engine/binary-store';
-import { startFileServer, whole, type FileServer } from '../../harness/engine/fileServer';
+import { ranged, startFileServer, whole, type FileServer } from '../../harness/engine/fileServer';
 import { readableError } from '../../harness/engine/forPeople';
 import { media, portrait, sha256, videoOfSize, voice } from '../../harness/engine/inputs';
 
@@ -13,17 +13,6 @@ const MB = 1_048_576;
 const picture = media('portraitPng');
 const video = media('generated');
 
-/** As a storage service answers: the whole file, or the range that was asked for. */
-const ranged = (content: Buffer) => (response: ServerResponse, request: IncomingMessage) => {
-	const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
-	if (from === undefined) return whole(content)(response);
-	const part = content.subarray(Number(from), Number(to) + 1);
-	response.writeHead(206, {
-		'content-length': part.length,
-		'content-range': `bytes ${from}-${Number(from) + part.length - 1}/${content.length}`,
-	});
-	response.end(part);
-};
 /** Without a length: the server makes up the file as it goes. */
 const chunked = (content: Buffer) => (response: ServerResponse) => {
 	response.writeHead(200, { 'content-type': 'video/mp4' });
