@@ -6,5 +6,4 @@ import { createRequire } from 'node:module';
 
 const fromProject = createRequire(__filename);
 globalThis.n8nRequire = createRequire(fromProject.resolve('n8n-core')) as <T>(name: string) => T;
-globalThis.afterAll = (cleanUp) => void process.once('exit', cleanUp as () => void);
-globalThis.jest = { requireActual: fromProject } as unknown as typeof jest;
+globalThis.onCleanup = (work) => void process.once('exit', work);

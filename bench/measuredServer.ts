@@ -2,26 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
+import type { IDataObject } from 'n8n-workflow';
 
-import { startN8n, type N8nServer, type WorkflowFile } from '../test/n8n/server';
+import { chain, type Step } from '../test/n8n/e2e/workflows';
+import { startN8n, type N8nServer, type StoredCredential } from '../test/n8n/server';
 import { memoryOf, processorMsOf, resetPeak } from './memory';
 
 /** The n8n that is measured, and the folder with the nodes it is compared with. */
 export const N8N_VERSION = '2.41.1';
 const OTHER_WAYS = join(__dirname, 'otherWays');
 const RUN_TIMEOUT_MS = 600_000;
-
-/** A node of a measured workflow; the nodes stand in one line behind a manual trigger. */
-export interface Step {
-	name: string;
-	/** Full type name, such as `n8n-nodes-base.httpRequest`. */
-	type: string;
-	typeVersion?: number;
-	parameters: INodeParameters;
-	/** ID of the Mirage credential that is set on it. */
-	credentialId?: string;
-}
 
 /** What one execution cost. */
 export interface MeasuredRun {
@@ -70,48 +60,18 @@ export class MeasuredServer {
 	}
 
 	/** Stores a Mirage credential. */
-	async addCredential({ url, apiKey }: { url: string; apiKey: string }): Promise<string> {
+	async addCredential({ url, apiKey }: { url: string; apiKey: string }): Promise<StoredCredential> {
 		const data = { apiKey, baseUrl: url };
-		return (await this.server.createCredential('mirageApi', `Mirage at ${url}`, data)).id;
+		return await this.server.createCredential('mirageApi', `Mirage at ${url}`, data);
 	}
 
 	get pid(): number {
 		return this.server.pid!;
 	}
 
-	/** Stores a workflow: a manual trigger and the steps behind it. */
-	async prepare(name: string, steps: Step[]): Promise<string> {
-		const start: Step = {
-			name: 'Start',
-			type: 'n8n-nodes-base.manualTrigger',
-			parameters: {},
-		};
-		const nodes = [start, ...steps].map(
-			({ name, type, typeVersion = 1, parameters, credentialId }, index): INode => ({
-				id: `node-${index}`,
-				name,
-				type,
-				typeVersion,
-				position: [index * 200, 0],
-				parameters,
-				...(credentialId && {
-					credentials: { mirageApi: { id: credentialId, name: 'Mirage API' } },
-				}),
-			}),
-		);
-		const workflow: WorkflowFile = {
-			name,
-			nodes,
-			connections: Object.fromEntries(
-				nodes
-					.slice(0, -1)
-					.map((node, index) => [
-						node.name,
-						{ main: [[{ node: nodes[index + 1]!.name, type: 'main' as const, index: 0 }]] },
-					]),
-			),
-		};
-		return (await this.server.importWorkflow(workflow)).id;
+	/** Stores a workflow: a manual trigger and the steps behind it; the package's own have the credential. */
+	async prepare(name: string, steps: Step[], credential: StoredCredential): Promise<string> {
+		return (await this.server.importWorkflow(chain(name, steps, credential))).id;
 	}
 
 	/**

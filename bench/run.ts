@@ -10,28 +10,12 @@ import { measureIdle } from './idle';
 import { N8N_VERSION } from './measuredServer';
 import type { Results } from './measurements';
 import { plotResults } from './plots';
+import type { Progress } from './progress';
 import { reportResults } from './report';
 import { measureTransfers } from './transfers';
 import { measurePolling } from './trigger';
 import { measureWaiting } from './waiting';
 import { measureWeight } from './weight';
-
-const PARTS = ['transfers', 'waiting', 'trigger', 'concurrency', 'weight', 'idle'] as const;
-
-type Part = (typeof PARTS)[number];
-
-const HELP = `Measures the package against what a user would pick instead.
-
-  npm run bench               everything: about 40 minutes, 5 GB of disk
-  npm run bench -- --quick    a part of everything in under five minutes, as CI does
-
-Options
-  --part NAME      only this part, may be repeated: ${PARTS.join(', ')}
-  --package FILE   measure this tarball instead of packing the sources: an older version, say
-  --output FOLDER  where the results go (default: bench/results, and bench/results/quick for the quick form)
-  --from FILE      takes a results.json, measures only the parts named with it, and writes tables and plots anew
-
-Ends with an error if memory or a count of requests is over its limit; never for time.`;
 
 /** Published community nodes of about this package's kind, to weigh against. */
 const OTHER_PACKAGES = [
@@ -39,6 +23,73 @@ const OTHER_PACKAGES = [
 	'n8n-nodes-evolution-api',
 	'@mendable/n8n-nodes-firecrawl',
 ];
+
+/** What a part is measured with. */
+interface Plan {
+	/** The package, as `npm pack` makes it. */
+	tarball: string;
+	/** The short form, which CI runs. */
+	quick: boolean;
+	progress: Progress;
+}
+
+/** The parts, in their order: each gives its field of the results, or nothing when the short form leaves it out. */
+const PARTS: Record<string, (plan: Plan) => Promise<Partial<Results>>> = {
+	transfers: async ({ tarball, quick, progress }) => ({
+		transfers: await measureTransfers({
+			tarball,
+			sizes: quick
+				? [{ megabytes: 300, runs: 2 }]
+				: [1, 10, 50, 300, 1000].map((megabytes) => ({
+						megabytes,
+						runs: megabytes === 300 ? 5 : 3,
+					})),
+			progress,
+		}),
+	}),
+	waiting: async ({ quick, progress }) => ({
+		waiting: await measureWaiting({
+			counts: [1, 10, 100, 500],
+			firstEndMs: quick ? 5_000 : 30_000,
+			lastEndMs: quick ? 20_000 : 240_000,
+			progress,
+		}),
+	}),
+	trigger: async ({ quick, progress }) => ({
+		polling: await measurePolling({
+			histories: [0, 1_000, 100_000],
+			completions: 1_000,
+			idlePolls: quick ? 5 : 20,
+			progress,
+		}),
+	}),
+	concurrency: async ({ progress }) => ({
+		concurrency: await measureConcurrency({ items: 50, concurrencies: [1, 3, 10], progress }),
+	}),
+	weight: async ({ tarball, quick, progress }) => ({
+		weight: await measureWeight({
+			tarball,
+			others: OTHER_PACKAGES,
+			runs: quick ? 3 : 9,
+			progress,
+		}),
+	}),
+	idle: async ({ tarball, quick, progress }) =>
+		quick ? {} : { idle: await measureIdle({ tarball, measuredMs: 60_000, progress }) },
+};
+
+const HELP = `Measures the package against what a user would pick instead.
+
+  npm run bench               everything: about 40 minutes, 5 GB of disk
+  npm run bench -- --quick    a part of everything in under five minutes, as CI does
+
+Options
+  --part NAME      only this part, may be repeated: ${Object.keys(PARTS).join(', ')}
+  --package FILE   measure this tarball instead of packing the sources: an older version, say
+  --output FOLDER  where the results go (default: bench/results, and bench/results/quick for the quick form)
+  --from FILE      takes a results.json, measures only the parts named with it, and writes tables and plots anew
+
+Ends with an error if memory or a count of requests is over its limit; never for time.`;
 
 async function main(): Promise<void> {
 	const { values } = parseArgs({
@@ -52,8 +103,8 @@ async function main(): Promise<void> {
 		},
 	});
 	if (values.help) return console.log(HELP);
-	const parts = (values.part ?? PARTS) as Part[];
-	const unknown = parts.find((part) => !PARTS.includes(part));
+	const parts = Object.keys(PARTS).filter((part) => values.part?.includes(part) ?? true);
+	const unknown = values.part?.find((part) => !(part in PARTS));
 	if (unknown) throw new Error(`There is no part "${unknown}".\n\n${HELP}`);
 
 	const earlier = values.from
@@ -80,7 +131,7 @@ async function main(): Promise<void> {
 
 async function packAndMeasure(
 	tarball: string | undefined,
-	parts: Part[],
+	parts: string[],
 	quick: boolean,
 	keep: (results: Results) => Promise<void>,
 ): Promise<void> {
@@ -100,15 +151,11 @@ async function packAndMeasure(
 /** Measures the parts in order; `keep` gets what there is after each, so that a failure loses one part only. */
 async function measure(
 	tarball: string,
-	parts: Part[],
+	parts: string[],
 	quick: boolean,
 	keep: (results: Results) => Promise<void>,
 ): Promise<void> {
 	const startedAt = Date.now();
-	const progressOf = (part: Part) => (doing: string) =>
-		console.log(
-			`${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5)} s  ${part}: ${doing}`,
-		);
 	const results: Results = {
 		measuredAt: new Date().toISOString(),
 		quick,
@@ -121,70 +168,13 @@ async function measure(
 		},
 		checks: [],
 	};
-	const part = async <Field extends keyof Results>(
-		name: Part,
-		field: Field,
-		work: (progress: (doing: string) => void) => Promise<Results[Field]>,
-	) => {
-		if (!parts.includes(name)) return;
-		results[field] = await work(progressOf(name));
+	for (const part of parts) {
+		const progress = (doing: string) => {
+			const seconds = String(Math.round((Date.now() - startedAt) / 1_000));
+			console.log(`${seconds.padStart(5)} s  ${part}: ${doing}`);
+		};
+		Object.assign(results, await PARTS[part]!({ tarball, quick, progress }));
 		await keep(results);
-	};
-	await part(
-		'transfers',
-		'transfers',
-		async (progress) =>
-			await measureTransfers({
-				tarball,
-				sizes: quick
-					? [{ megabytes: 300, runs: 2 }]
-					: [1, 10, 50, 300, 1000].map((megabytes) => ({
-							megabytes,
-							runs: megabytes === 300 ? 5 : 3,
-						})),
-				progress,
-			}),
-	);
-	await part(
-		'waiting',
-		'waiting',
-		async (progress) =>
-			await measureWaiting({
-				counts: [1, 10, 100, 500],
-				firstEndMs: quick ? 5_000 : 30_000,
-				lastEndMs: quick ? 20_000 : 240_000,
-				progress,
-			}),
-	);
-	await part(
-		'trigger',
-		'polling',
-		async (progress) =>
-			await measurePolling({
-				histories: [0, 1_000, 100_000],
-				completions: 1_000,
-				idlePolls: quick ? 5 : 20,
-				progress,
-			}),
-	);
-	await part(
-		'concurrency',
-		'concurrency',
-		async (progress) =>
-			await measureConcurrency({ items: 50, concurrencies: [1, 3, 10], progress }),
-	);
-	await part(
-		'weight',
-		'weight',
-		async (progress) =>
-			await measureWeight({ tarball, others: OTHER_PACKAGES, runs: quick ? 3 : 9, progress }),
-	);
-	if (!quick) {
-		await part(
-			'idle',
-			'idle',
-			async (progress) => await measureIdle({ tarball, measuredMs: 60_000, progress }),
-		);
 	}
 }
 

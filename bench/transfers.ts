@@ -9,8 +9,9 @@ import {
 	type Emulator,
 	type LoggedRequest,
 } from '../test/harness/emulator/emulator';
+import type { Step } from '../test/n8n/e2e/workflows';
 import { inputFile, MB } from './inputFiles';
-import { MeasuredServer, type MeasuredRun, type Step } from './measuredServer';
+import { MeasuredServer, type MeasuredRun } from './measuredServer';
 import { formFields } from './otherWays/upload';
 import type { Progress } from './progress';
 import { summarize, type Summary } from './statistics';
@@ -186,24 +187,27 @@ async function enter(
 	{ api, warmUp, runs }: { api: MeasuredApi; warmUp: MeasuredApi; runs: number },
 ): Promise<Entrant> {
 	const stepsFor = async ({ emulator: { url, apiKey }, file }: MeasuredApi) => {
-		const account = { url, apiKey, credentialId: await server.addCredential({ url, apiKey }) };
+		const account = { url, apiKey };
+		const credential = await server.addCredential(account);
 		const read: Step = {
 			name: 'Read',
 			type: 'n8n-nodes-base.readWriteFile',
 			typeVersion: 1.1,
 			parameters: { operation: 'read', fileSelector: file, options: {} },
 		};
-		return { read, upload: way.upload(account), download: way.download?.(account, VIDEO_ID) };
+		const upload = way.upload(account);
+		return { credential, read, upload, download: way.download?.(account, VIDEO_ID) };
 	};
 	const small = await stepsFor(warmUp);
-	const { read, upload, download } = await stepsFor(api);
+	const { credential, read, upload, download } = await stepsFor(api);
 	const warmUps = [[small.read, small.upload], ...(small.download ? [[small.download.file]] : [])];
-	for (const steps of [...warmUps, [read], [read]]) {
-		await server.run(await server.prepare('Warm-up', steps));
-	}
+	for (const steps of warmUps)
+		await server.run(await server.prepare('Warm-up', steps, small.credential));
+	const reading = await server.prepare('Warm-up', [read], credential);
+	for (const workflowId of [reading, reading]) await server.run(workflowId);
 	const contest = async (node: string, steps: Step[], withoutSteps: Step[]): Promise<Contest> => {
-		const withFile = await server.prepare(node, steps);
-		const withoutFile = await server.prepare(`${node}: without the file`, withoutSteps);
+		const withFile = await server.prepare(node, steps, credential);
+		const withoutFile = await server.prepare(`${node}: without the file`, withoutSteps, credential);
 		const pair = { server, node, withFile, withoutFile };
 		return { way, ...pair, ...(await measurePair(pair, api, runs)) };
 	};

@@ -1,13 +1,11 @@
 import { formFields } from './otherWays/upload';
-import type { Step } from './measuredServer';
+import type { Step } from '../test/n8n/e2e/workflows';
 
 /** Where a step sends its requests. */
 export interface Account {
 	/** Base URL of the API. */
 	url: string;
 	apiKey: string;
-	/** ID of the stored Mirage credential with both. */
-	credentialId: string;
 }
 
 /** A way to move a file between n8n and the API. */
@@ -38,10 +36,9 @@ export const WAYS: Way[] = [
 	{
 		name: THIS_PACKAGE,
 		measuredAfterIdle: true,
-		upload: ({ credentialId }) => ({
+		upload: () => ({
 			name: 'Upload',
-			type: 'n8n-nodes-mirage.mirageMetaTextOverlay',
-			credentialId,
+			type: 'mirageMetaTextOverlay',
 			parameters: {
 				operation: 'create',
 				videoSource: 'binary',
@@ -51,11 +48,10 @@ export const WAYS: Way[] = [
 				options: {},
 			},
 		}),
-		download: ({ credentialId }, videoId) => {
+		download: (_account, videoId) => {
 			const step = (operation: string): Step => ({
 				name: 'Download',
-				type: 'n8n-nodes-mirage.mirageList',
-				credentialId,
+				type: 'mirageList',
 				parameters: {
 					resource: 'video',
 					operation,

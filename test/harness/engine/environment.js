@@ -4,13 +4,14 @@ const { LegacyFakeTimers, ModernFakeTimers } = require('@jest/fake-timers');
 const { TestEnvironment } = require('jest-environment-node');
 
 /**
- * The Jest environment of the engine tests. Two things differ from Jest's own Node environment:
+ * The Jest environment of the engine tests. Three things differ from Jest's own Node environment:
  *
  * - Tests run in the realm of the process, as n8n does. In Jest's usual sandbox `instanceof Error` is
  *   false for every error that Node itself throws, and n8n's engine and the nodes ask that question.
  * - `n8nRequire(name)` loads n8n's modules with Node's own `require`, resolved from the folder of the
  *   package that the option `n8nCore` names. So they load once per worker, n8n's `import()` works, and
  *   an n8n line always gets its own copies of its own dependencies.
+ * - `onCleanup(work)` does its work when the test file is over.
  */
 const singleRealm = new WeakSet();
 const { runInContext } = Script.prototype;
@@ -23,6 +24,7 @@ Script.prototype.runInContext = function (context, options) {
 module.exports = class EngineEnvironment extends TestEnvironment {
 	constructor(config, context) {
 		super(config, context);
+		this.cleanups = [];
 		this.global = globalThis;
 		this.context = createContext({});
 		singleRealm.add(this.context);
@@ -40,5 +42,11 @@ module.exports = class EngineEnvironment extends TestEnvironment {
 		const { n8nCore } = config.projectConfig.testEnvironmentOptions;
 		const fromProject = createRequire(__filename);
 		globalThis.n8nRequire = createRequire(fromProject.resolve(n8nCore));
+		globalThis.onCleanup = (work) => void this.cleanups.push(work);
+	}
+
+	async teardown() {
+		for (const work of this.cleanups) work();
+		await super.teardown();
 	}
 };

@@ -10,6 +10,8 @@ import { inspect } from 'node:util';
 
 declare global {
 	var n8nRequire: <T>(name: string) => T;
+	/** Has work done when nothing uses the engine any more: after a test file, or when the process ends. */
+	var onCleanup: (work: () => void) => void;
 	var engineLog: { lines: string[] } | undefined;
 }
 
@@ -22,7 +24,7 @@ export const n8nLine: '1.123' | '2.41' = globalThis
 
 /** Where n8n keeps its settings and binary files during one test file. Removed after the file. */
 export const userFolder = mkdtempSync(join(tmpdir(), 'n8n-engine-'));
-afterAll(() => rmSync(userFolder, { recursive: true, force: true }));
+onCleanup(() => rmSync(userFolder, { recursive: true, force: true }));
 
 // n8n reads these once per process, when its settings are first asked for.
 process.env.N8N_USER_FOLDER = userFolder;

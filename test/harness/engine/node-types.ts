@@ -72,8 +72,8 @@ function load(storedName: string): INodeType {
 		if (!name.endsWith(TOOL)) throw new UnexpectedError(`No node type "${storedName}"`);
 		return asTool(storedName, load(storedName.slice(0, -TOOL.length)));
 	}
-	const module = jest.requireActual<Record<string, NodeClass>>(path);
-	const node = new module[basename(path, '.node.ts')]!();
+	const classes = module.require(path) as Record<string, NodeClass>;
+	const node = new classes[basename(path, '.node.ts')]!();
 	if (node.description.polling) node.description.properties.unshift(...commonPollingParameters);
 	loaded.set(storedName, node);
 	return node;
