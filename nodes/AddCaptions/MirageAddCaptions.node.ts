@@ -6,6 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
+import { knownJobs } from '../shared/account/account';
 import type { AddCaptionsInput } from '../shared/api/endpoints';
 import { addCaptions } from '../shared/api/endpoints';
 import {
@@ -136,7 +137,7 @@ export class MirageAddCaptions implements INodeType {
 				const source = 'videoId' in input ? input.videoId : input.video.fingerprint;
 				const inputs = [input.templateId, source];
 				const video = await record.once<Video>(i, { kind: 'captions', inputs }, async () =>
-					addCaptions(this, limiter, input, record.ids()),
+					addCaptions(this, limiter, input, await knownJobs(this, record.ids())),
 				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},

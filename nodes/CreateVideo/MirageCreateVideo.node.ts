@@ -6,6 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
+import { knownJobs } from '../shared/account/account';
 import { createVideo } from '../shared/api/endpoints';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
 import {
@@ -173,7 +174,12 @@ export class MirageCreateVideo implements INodeType {
 					));
 				const inputs = [model, image.fingerprint, audio?.fingerprint ?? speech];
 				const video = await record.once<Video>(i, { kind: 'video', inputs }, async () =>
-					createVideo(this, limiter, { model, image, audio: await voice() }, record.ids()),
+					createVideo(
+						this,
+						limiter,
+						{ model, image, audio: await voice() },
+						await knownJobs(this, record.ids()),
+					),
 				);
 				return [{ json: jsonOf(video), pairedItem: { item: i } }];
 			},

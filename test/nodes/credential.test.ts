@@ -1,3 +1,4 @@
+import { readBaseUrl } from '../../credentials/baseUrl';
 import { MirageApi } from '../../credentials/MirageApi.credentials';
 import { startEmulator, type Emulator } from '../harness/emulator/emulator';
 import { n8nLine } from '../harness/engine/n8n';
@@ -70,6 +71,7 @@ describe('the test of the credential', () => {
 		['with a login', () => mirage.url.replace('//', '//me:pass@'), /user name or password/],
 		['that is no address', () => 'api.mirage.app', /is not a web address/],
 		['that is empty', () => ' ', /is empty/],
+		['over plain http', () => 'http://api.mirage.app', /must start with https.*read the API key/],
 	])('fails for a Base URL %s, says why, and sends nothing', async (_, baseUrl, why) => {
 		const { status, message } = await test(baseUrl());
 		expect(status).toBe('Error');
@@ -79,6 +81,25 @@ describe('the test of the credential', () => {
 
 	it('fails where no server is, within a short time', async () => {
 		expect((await test('http://127.0.0.1:9')).status).toBe('Error');
+	});
+});
+
+describe('plain http', () => {
+	it.each([
+		...['localhost', '127.0.0.1:4010', '127.9.9.9', '[::1]:4010', '10.1.2.3', '172.16.0.1'],
+		...['172.31.255.1', '192.168.1.20', 'mirage.local', 'host.docker.internal:4010', 'emulator:80'],
+	])('is taken for a private host: %s', (host) => {
+		expect(readBaseUrl(`http://${host}`)).toEqual({ origin: new URL(`http://${host}`).origin });
+	});
+
+	it.each([
+		...['api.mirage.app', '8.8.8.8', '172.15.0.1', '172.32.0.1', '192.169.0.1', '11.0.0.1'],
+		...['localhost.example.com', '10.0.0.1.example.com', '[2001:db8::1]', '127.0.0.1.nip.io'],
+	])('is refused for any other: %s', (host) => {
+		expect(readBaseUrl(`http://${host}`)).toEqual({
+			problem: expect.stringContaining('must start with https://'),
+		});
+		expect(readBaseUrl(`https://${host}`)).toHaveProperty('origin');
 	});
 });
 
@@ -94,6 +115,7 @@ describe('a node run with such a Base URL', () => {
 		['a path', () => `${mirage.url}/v1`, /must not have a path/],
 		['another protocol', () => mirage.url.replace('http', 'ftp'), /must start with https/],
 		['a login', () => mirage.url.replace('//', '//me:pass@'), /user name or password/],
+		['plain http', () => 'http://api.mirage.app', /must start with https.*read the API key/],
 	])('is refused with %s before the key is sent anywhere', async (_, baseUrl, why) => {
 		const result = await run(baseUrl());
 		expect(result.error?.message).toMatch(why);

@@ -2,15 +2,19 @@ import { createHash } from 'crypto';
 import { NodeOperationError } from 'n8n-workflow';
 
 import { readBaseUrl } from '../../../credentials/baseUrl';
+import type { KnownJobs } from '../api/lostJob';
 import { systemClock } from '../async/clock';
 import type { Pool } from '../async/pool';
 import { createPool } from '../async/pool';
 import type { MirageContext } from '../n8n/cancellation';
+import { createRecentJobs } from './recentJobs';
 
 /** What all executions of this process that use one account share. Nothing of a single execution is in it. */
 export interface Account {
 	/** Where files are downloaded: each is a stream, and the network is the limit. */
 	readonly downloads: Pool;
+	/** Jobs that were started last: none of them is the one whose answer was lost. */
+	readonly recentJobs: KnownJobs;
 }
 
 /** Downloads of one account that are under way at the same time. */
@@ -39,10 +43,28 @@ export async function accountKeyOf(ctx: MirageContext): Promise<string> {
 export async function accountOf(ctx: MirageContext): Promise<Account> {
 	const key = await accountKeyOf(ctx);
 	const now = systemClock.now();
-	const account = accounts.get(key)?.account ?? { downloads: createPool(CONCURRENT_DOWNLOADS) };
+	const account = accounts.get(key)?.account ?? {
+		downloads: createPool(CONCURRENT_DOWNLOADS),
+		recentJobs: createRecentJobs(),
+	};
 	accounts.delete(key);
 	accounts.set(key, { account, usedAt: now });
 	for (const [other, { usedAt }] of accounts)
 		if (accounts.size > MAX_ACCOUNTS || usedAt < now - FORGOTTEN_AFTER_MS) accounts.delete(other);
 	return account;
+}
+
+/**
+ * Jobs that executions of this process were given, on the account of this node, and those of `earlier`:
+ * none of them is the one whose answer was lost. Throws as {@link accountKeyOf}.
+ */
+export async function knownJobs(
+	ctx: MirageContext,
+	earlier: ReadonlySet<string>,
+): Promise<KnownJobs> {
+	const { recentJobs } = await accountOf(ctx);
+	return {
+		has: (id) => earlier.has(id) || recentJobs.has(id),
+		add: (id) => recentJobs.add(id),
+	};
 }

@@ -2,15 +2,26 @@ import type { IDataObject } from 'n8n-workflow';
 
 import type { MirageContext } from '../n8n/cancellation';
 import { apiError } from '../transport/errors';
+import type { Attempt } from '../transport/failures';
 import type { Answer } from '../transport/networkErrors';
 import type { RateLimiter } from '../transport/rateLimiter';
+import { readJson, httpFailure } from '../transport/readJson';
 import type { ReadOptions } from '../transport/retry';
-import { failureOf, jsonOf, readAs } from '../transport/retry';
+import { read } from '../transport/retry';
 import { LIMITS } from '../transport/timeouts';
-import { unreadable, withId } from './answers';
+import type { Parse } from './answers';
+import {
+	NO_ID,
+	parseCaptionTemplate,
+	parseTextOverlay,
+	parseVideo,
+	unreadableError,
+} from './answers';
+import { captionsRefusal } from './captionsRefusal';
 import type { CaptionTemplate, TextOverlay, Video } from './objects';
 import { isCaptioned } from './objects';
-import { pass, startJob } from './startJob';
+import type { KnownJobs } from './lostJob';
+import { startJob, submitInTurn } from './startJob';
 import type { CheckedFile } from './uploadFile';
 import { formPart } from './uploadFile';
 
@@ -31,6 +42,9 @@ export interface PageRequest {
 	order?: 'asc' | 'desc';
 }
 
+/** How long the list is asked for a lost job: the person waits for the error. */
+const LOST_JOB_READ: ReadOptions = { tries: 2, patienceMs: 10_000 };
+
 const segment = (id: string) => encodeURIComponent(id);
 
 const uploadLimits = () => ({ idleMs: LIMITS.uploadIdleMs, totalMs: LIMITS.uploadTotalMs });
@@ -38,20 +52,22 @@ const uploadLimits = () => ({ idleMs: LIMITS.uploadIdleMs, totalMs: LIMITS.uploa
 /** Lists one page of videos. Throws `NodeApiError`. */
 export async function listVideos(
 	ctx: MirageContext,
-	page: PageRequest = {},
+	page?: PageRequest,
 	options?: ReadOptions,
 ): Promise<Video[]> {
-	const { after, limit = MAX_PAGE, order = 'desc' } = page;
+	return (await videoPage(ctx, page, options)).videos;
+}
+
+/** A page of videos, and the server's own time of it (its `Date` header), in ms since 1970. */
+async function videoPage(
+	ctx: MirageContext,
+	{ after, limit = MAX_PAGE, order = 'desc' }: PageRequest = {},
+	options?: ReadOptions,
+): Promise<{ videos: Video[]; servedAt?: number }> {
 	const doing = 'list videos';
-	const json = await getJson(
-		ctx,
-		'/v1/videos',
-		doing,
-		{ limit, order, ...(after ? { after } : {}) },
-		options,
-	);
-	if (!Array.isArray(json)) throw unreadable(ctx, doing, 'The list of videos is not a list');
-	return json.map((entry) => withId<Video>(ctx, entry, doing));
+	const qs = { limit, order, ...(after ? { after } : {}) };
+	const { json, servedAt } = await getJson(ctx, '/v1/videos', doing, options, qs);
+	return { videos: listOf(ctx, json, parseVideo, doing), servedAt };
 }
 
 /** Reads one video. Throws `NodeApiError`, 404 for an ID that does not exist. */
@@ -60,34 +76,23 @@ export async function getVideo(
 	videoId: string,
 	options?: ReadOptions,
 ): Promise<Video> {
-	const doing = `read video "${videoId}"`;
-	return withId<Video>(
-		ctx,
-		await getJson(ctx, `/v1/videos/${segment(videoId)}`, doing, undefined, options),
-		doing,
-	);
+	const path = `/v1/videos/${segment(videoId)}`;
+	return await getObject(ctx, path, parseVideo, `read video "${videoId}"`, options);
 }
 
 /** Lists one page of caption templates and tells whether more follow. Throws `NodeApiError`. */
 export async function listCaptionTemplates(
 	ctx: MirageContext,
-	page: Omit<PageRequest, 'order'> = {},
+	{ after, limit = MAX_PAGE }: Omit<PageRequest, 'order'> = {},
 	options?: ReadOptions,
 ): Promise<{ templates: CaptionTemplate[]; hasMore: boolean }> {
-	const { after, limit = MAX_PAGE } = page;
 	const doing = 'list caption templates';
-	const json = (await getJson(
-		ctx,
-		'/v1/videos/captions/templates',
-		doing,
-		{ limit, ...(after ? { after } : {}) },
-		options,
-	)) as { data?: unknown; has_more?: unknown } | null;
-	if (!Array.isArray(json?.data))
-		throw unreadable(ctx, doing, 'The list of caption templates is not a list');
+	const qs = { limit, ...(after ? { after } : {}) };
+	const { json } = await getJson(ctx, '/v1/videos/captions/templates', doing, options, qs);
+	const { data, has_more: hasMore } = (json ?? {}) as { data?: unknown; has_more?: unknown };
 	return {
-		templates: json.data.map((entry) => withId<CaptionTemplate>(ctx, entry, doing)),
-		hasMore: json.has_more === true,
+		templates: listOf(ctx, data, parseCaptionTemplate, doing),
+		hasMore: hasMore === true,
 	};
 }
 
@@ -95,20 +100,10 @@ export async function listCaptionTemplates(
 export async function getCaptionTemplate(
 	ctx: MirageContext,
 	templateId: string,
-	options?: ReadOptions,
 ): Promise<CaptionTemplate> {
+	const path = `/v1/videos/captions/templates/${segment(templateId)}`;
 	const doing = `read caption template "${templateId}"`;
-	return withId<CaptionTemplate>(
-		ctx,
-		await getJson(
-			ctx,
-			`/v1/videos/captions/templates/${segment(templateId)}`,
-			doing,
-			undefined,
-			options,
-		),
-		doing,
-	);
+	return await getObject(ctx, path, parseCaptionTemplate, doing);
 }
 
 /** Reads one text overlay job. Throws `NodeApiError`, 404 for an ID that does not exist. */
@@ -117,12 +112,8 @@ export async function getTextOverlay(
 	overlayId: string,
 	options?: ReadOptions,
 ): Promise<TextOverlay> {
-	const doing = `read text overlay "${overlayId}"`;
-	return withId<TextOverlay>(
-		ctx,
-		await getJson(ctx, `/v1/meta/text_overlays/${segment(overlayId)}`, doing, undefined, options),
-		doing,
-	);
+	const path = `/v1/meta/text_overlays/${segment(overlayId)}`;
+	return await getObject(ctx, path, parseTextOverlay, `read text overlay "${overlayId}"`, options);
 }
 
 /**
@@ -132,13 +123,13 @@ export async function getTextOverlay(
 export async function videoContentUrl(ctx: MirageContext, videoId: string): Promise<string> {
 	const doing = `download video "${videoId}"`;
 	const path = `/v1/videos/${segment(videoId)}/content`;
-	const result = await readAs<string>(ctx, { path }, {}, async (answer) => {
-		if (answer.status >= 400) return { failure: await failureOf(ctx, answer) };
+	const reason = 'The server did not say where the file is';
+	const result = await read<string>(ctx, { path }, {}, async (answer) => {
 		answer.body.destroy();
 		const { location } = answer.headers;
 		return answer.status >= 300 && location && URL.canParse(location)
 			? { value: location }
-			: { failure: { unreadable: 'The server did not say where the file is' } };
+			: { failure: { kind: 'unreadable', reason } };
 	});
 	if ('failure' in result) throw apiError(ctx.getNode(), result.failure, { doing });
 	return result.value;
@@ -153,17 +144,19 @@ export interface CreateVideoInput {
 
 /**
  * Starts a video from portrait and speech. Waits at the limiter for the rate limit. Throws `NodeApiError`;
- * when the job may exist although no answer came, the error says so and names what appeared since.
+ * when the job may exist although no answer came, the error says so and names what appeared since. `known`
+ * are the jobs that somebody was given: they are no candidates, and the new one is added to them.
  */
 export async function createVideo(
 	ctx: MirageContext,
 	limiter: RateLimiter,
 	input: CreateVideoInput,
-	knownIds: ReadonlySet<string>,
+	known: KnownJobs,
 ): Promise<Video> {
 	return await startJob<Video>(ctx, limiter, {
 		bucket: 'createVideo',
 		doing: 'create the video',
+		parse: parseVideo,
 		build: () => {
 			const form = new FormData();
 			form.append('image_reference', formPart(input.image, 'image_reference'));
@@ -171,8 +164,11 @@ export async function createVideo(
 			form.append('model', input.model);
 			return { path: '/v1/videos', body: form, ...uploadLimits() };
 		},
-		candidates: async (sinceS) =>
-			await videosSince(ctx, sinceS, knownIds, (video) => !isCaptioned(video)),
+		known,
+		lost: {
+			list: async () => await videoPage(ctx, {}, LOST_JOB_READ),
+			matches: (video) => !isCaptioned(video),
+		},
 	});
 }
 
@@ -186,11 +182,12 @@ export async function addCaptions(
 	ctx: MirageContext,
 	limiter: RateLimiter,
 	input: AddCaptionsInput,
-	knownIds: ReadonlySet<string>,
+	known: KnownJobs,
 ): Promise<Video> {
 	return await startJob<Video>(ctx, limiter, {
 		bucket: 'addCaptions',
 		doing: 'add captions',
+		parse: parseVideo,
 		build: () => {
 			const form = new FormData();
 			form.append('caption_template_id', input.templateId);
@@ -198,15 +195,15 @@ export async function addCaptions(
 			else form.append('video', formPart(input.video, 'video'));
 			return { path: '/v1/videos/captions', body: form, ...uploadLimits() };
 		},
-		candidates: async (sinceS) =>
-			await videosSince(
-				ctx,
-				sinceS,
-				knownIds,
-				(video) =>
-					video.caption_template_id === input.templateId &&
-					(!('videoId' in input) || video.source_video_id === input.videoId),
-			),
+		known,
+		lost: {
+			list: async () => await videoPage(ctx, {}, LOST_JOB_READ),
+			matches: (video) =>
+				video.caption_template_id === input.templateId &&
+				(!('videoId' in input) || video.source_video_id === input.videoId),
+		},
+		refusal: async (failure) =>
+			await captionsRefusal(failure, input, async (id) => await getVideo(ctx, id, { tries: 1 })),
 	});
 }
 
@@ -233,6 +230,7 @@ export async function createTextOverlay(
 	return await startJob<TextOverlay>(ctx, limiter, {
 		bucket: 'createTextOverlay',
 		doing: 'create the text overlay',
+		parse: parseTextOverlay,
 		build: () => {
 			const form = new FormData();
 			form.append('video', formPart(input.video, 'video'));
@@ -256,20 +254,45 @@ export async function generateSpeech(
 	limiter: RateLimiter,
 	input: { voiceId: string; text: string; model: string },
 ): Promise<{ answer: Answer; sentAt: number }> {
-	const doing = 'generate speech';
-	return await pass(
-		ctx,
-		limiter,
-		'generateSpeech',
-		doing,
-		() => ({
+	const attempt: Attempt = {
+		doing: 'generate speech',
+		named: [{ thing: 'voice', id: input.voiceId }],
+		sends: 'text',
+	};
+	return await submitInTurn(ctx, limiter, 'generateSpeech', {
+		attempt,
+		build: () => ({
 			path: `/v1/audio/text-to-speech/${segment(input.voiceId)}`,
 			body: { text: input.text, model: input.model },
 			idleMs: LIMITS.speechIdleMs,
 			totalMs: LIMITS.speechTotalMs,
 		}),
-		async (_, sentAt) => ({ doing, mayHaveStartedAt: sentAt, note: LOST_SPEECH }),
-	);
+		uncertain: async () => ({ note: LOST_SPEECH }),
+	});
+}
+
+/** Reads one object with a GET, and throws the error for everything else. */
+async function getObject<T>(
+	ctx: MirageContext,
+	path: string,
+	parse: Parse<T>,
+	doing: string,
+	options?: ReadOptions,
+): Promise<T> {
+	const { json } = await getJson(ctx, path, doing, options);
+	const object = parse(json);
+	if (!object) throw unreadableError(ctx, doing, NO_ID);
+	return object;
+}
+
+/** The objects of a list. Throws `NodeApiError` when it is no list, or holds one without an ID. */
+function listOf<T>(ctx: MirageContext, json: unknown, parse: Parse<T>, doing: string): T[] {
+	if (!Array.isArray(json)) throw unreadableError(ctx, doing, 'The answer is not a list');
+	return json.map((entry) => {
+		const object = parse(entry);
+		if (!object) throw unreadableError(ctx, doing, NO_ID);
+		return object;
+	});
 }
 
 /** Reads JSON with a GET, and throws the error for everything else. */
@@ -277,27 +300,16 @@ async function getJson(
 	ctx: MirageContext,
 	path: string,
 	doing: string,
-	qs?: IDataObject,
 	options: ReadOptions = {},
-): Promise<unknown> {
-	const result = await readAs<unknown>(ctx, { path, qs }, options, async (answer) => {
-		if (answer.status < 200 || answer.status >= 300)
-			return { failure: await failureOf(ctx, answer) };
-		const body = await jsonOf(ctx, answer);
-		return 'failure' in body ? body : { value: body.json };
+	qs?: IDataObject,
+): Promise<{ json: unknown; servedAt?: number }> {
+	const result = await read(ctx, { path, qs }, options, async (answer) => {
+		if (answer.status >= 300) return { failure: await httpFailure(answer) };
+		const body = await readJson(answer);
+		if ('failure' in body) return body;
+		const servedAt = Date.parse(answer.headers.date ?? '');
+		return { value: { json: body.value, ...(servedAt > 0 ? { servedAt } : {}) } };
 	});
 	if ('failure' in result) throw apiError(ctx.getNode(), result.failure, { doing });
 	return result.value;
-}
-
-async function videosSince(
-	ctx: MirageContext,
-	sinceS: number,
-	knownIds: ReadonlySet<string>,
-	matches: (video: Video) => boolean,
-): Promise<string[]> {
-	const videos = await listVideos(ctx, {}, { tries: 2, patienceMs: 10_000 });
-	return videos
-		.filter((video) => video.created_at >= sinceS && !knownIds.has(video.id) && matches(video))
-		.map(({ id }) => id);
 }

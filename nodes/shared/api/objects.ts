@@ -1,8 +1,9 @@
 import type { IDataObject } from 'n8n-workflow';
 
 /**
- * The API's objects as the package uses them. Shapes come from the provider's OpenAPI document
- * (schemas MAVideo, MACaptionTemplate, MetaTextOverlay); times are Unix seconds.
+ * The API's objects as `answers.ts` reads them. Shapes come from the provider's OpenAPI document (schemas
+ * MAVideo, MACaptionTemplate, MetaTextOverlay); times are Unix seconds. RULE: `created_at` is
+ * undefined, whatever its type says, where the API gives none that can be read.
  */
 
 /** Why a job failed, in the API's own words. */
@@ -62,7 +63,7 @@ export interface TextOverlay extends IDataObject {
 	status: JobStatus;
 	created_at: number;
 	completed_at?: number | null;
-	results?: TextOverlayResult[];
+	results: TextOverlayResult[];
 	error?: JobError | null;
 }
 
@@ -78,8 +79,11 @@ export function isCaptioned(video: Video): boolean {
 
 /**
  * A job as an item's JSON. `error` is left out when it is null: n8n 1 takes an item with any `error` for
- * a failed one, and would run the node again with "Retry On Fail".
+ * a failed one, and would run the node again with "Retry On Fail". So is a time that is not known.
  */
-export function jsonOf<T extends { error?: JobError | null }>({ error, ...job }: T): IDataObject {
-	return { ...job, ...(error ? { error } : {}) } as IDataObject;
+export function jsonOf<T extends { error?: JobError | null }>(job: T): IDataObject {
+	const json: IDataObject = { ...job };
+	if (!json.error) delete json.error;
+	if (json.created_at === undefined) delete json.created_at;
+	return json;
 }

@@ -1,83 +1,136 @@
+import { systemClock } from '../async/clock';
 import type { MirageContext } from '../n8n/cancellation';
+import { cancelSignal } from '../n8n/cancellation';
 import type { Bucket } from '../transport/adaptiveInterval';
-import type { ApiFailure, Attempt } from '../transport/errors';
 import { apiError } from '../transport/errors';
+import type { ApiFailure, Attempt } from '../transport/failures';
 import type { Answer, ApiRequest } from '../transport/networkErrors';
 import type { RateLimiter } from '../transport/rateLimiter';
-import { jsonOf, submit } from '../transport/retry';
-import { idOf } from './answers';
+import { readJson } from '../transport/readJson';
+import { submit } from '../transport/retry';
+import type { Parse } from './answers';
+import { NO_ID } from './answers';
+import type { KnownJobs, LostJobSearch } from './lostJob';
+import { candidatesAmong, candidatesNote, LIST_UNREADABLE, NO_LIST } from './lostJob';
 
-/** Clocks of n8n and the API may differ by this much when a lost job is looked for, in s. */
-const CLOCK_SKEW_S = 120;
+/** A POST, and what to say of each of its ends. */
+interface Start {
+	attempt: Attempt;
+	/** Makes the request anew for every try. */
+	build: () => Omit<ApiRequest, 'method'>;
+	/** More about a request that may have been accepted. */
+	uncertain: (sentAt: number) => Promise<Partial<Attempt>>;
+	/** More about a request that was refused, where that can be found out. */
+	refusal?: (failure: ApiFailure) => Promise<Partial<Attempt>>;
+}
 
-/** Sends a POST through the limiter until it is accepted; throws for every other end. */
-export async function pass(
+/**
+ * Sends a POST when the limiter says that it is its turn, until it is accepted. Gives the answer, and the
+ * time of the request in ms since 1970. Throws `NodeApiError` for every other end.
+ */
+export async function submitInTurn(
 	ctx: MirageContext,
 	limiter: RateLimiter,
 	bucket: Bucket,
-	doing: string,
-	build: () => Omit<ApiRequest, 'method'>,
-	explain: (failure: ApiFailure, sentAt: number) => Promise<Attempt>,
+	{ attempt, build, uncertain, refusal }: Start,
 ): Promise<{ answer: Answer; sentAt: number }> {
 	const submission = await limiter.pass(bucket, async () => await submit(ctx, build));
+	const node = ctx.getNode();
 	switch (submission.kind) {
 		case 'accepted':
 			return submission;
-		case 'rateLimited':
-			throw apiError(
-				ctx.getNode(),
-				{ status: 429, retryAfterMs: submission.retryAfterMs },
-				{ doing, note: limiter.note() },
-			);
-		case 'rejected':
-			throw apiError(ctx.getNode(), submission.failure, { doing });
+		case 'rateLimited': {
+			const { retryAfterMs } = submission;
+			const failure: ApiFailure = { kind: 'http', status: 429, retryAfterMs };
+			throw apiError(node, failure, { ...attempt, note: limiter.note() });
+		}
+		case 'rejected': {
+			const { failure } = submission;
+			throw apiError(node, failure, { ...attempt, ...(await refusal?.(failure)) });
+		}
 		case 'uncertain':
 			throw apiError(
-				ctx.getNode(),
+				node,
 				submission.failure,
-				await explain(submission.failure, submission.sentAt),
+				await uncertainAttempt(ctx, attempt, submission.sentAt, uncertain),
 			);
 	}
 }
 
-interface JobStart {
+/** A job to start. */
+interface JobStart<T> {
 	bucket: Bucket;
 	doing: string;
-	build: () => Omit<ApiRequest, 'method'>;
-	/** Finds jobs that appeared since a time (s since 1970) and could be the lost one. */
-	candidates?: (sinceS: number) => Promise<string[]>;
+	parse: Parse<T>;
+	build: Start['build'];
+	refusal?: Start['refusal'];
+	/** Jobs that are no candidates; the new one is added. */
+	known?: KnownJobs;
+	/** How to look for a job whose answer was lost. Missing where the API has no list. */
+	lost?: LostJobSearch;
 }
 
-/** Starts a job and reads its object; a job that may exist is looked for, so that it is not lost. */
+/**
+ * Starts a job and reads its object; a job that may exist is looked for, so that it is not lost. A stop of
+ * the execution after the job was accepted does not keep it from being returned.
+ */
 export async function startJob<T extends { id: string }>(
 	ctx: MirageContext,
 	limiter: RateLimiter,
-	{ bucket, doing, build, candidates }: JobStart,
+	{ bucket, doing, parse, build, refusal, known, lost }: JobStart<T>,
 ): Promise<T> {
-	const explain = async (_: ApiFailure, sentAt: number): Promise<Attempt> => ({
-		doing,
-		mayHaveStartedAt: sentAt,
-		note: await nameCandidates(candidates, sentAt),
+	const attempt: Attempt = { doing, sends: 'files' };
+	const uncertain = async (sentAt: number) => ({
+		note: lost ? await lookFor(lost, sentAt, known, timeZoneOf(ctx)) : NO_LIST,
 	});
-	const { answer, sentAt } = await pass(ctx, limiter, bucket, doing, build, explain);
-	const body = await jsonOf(ctx, answer);
-	const job = 'json' in body ? idOf(body.json) : undefined;
-	if (job) return job as T;
-	const failure = 'failure' in body ? body.failure : { unreadable: 'The answer holds no ID' };
-	throw apiError(ctx.getNode(), failure, await explain(failure, sentAt));
+	const { answer, sentAt } = await submitInTurn(ctx, limiter, bucket, {
+		attempt,
+		build,
+		uncertain,
+		refusal,
+	});
+	const body = await readJson(answer);
+	const job = 'value' in body ? parse(body.value) : undefined;
+	if (job) {
+		known?.add(job.id);
+		return job;
+	}
+	if (cancelSignal(ctx)?.aborted)
+		ctx.logger.warn(
+			`The execution was stopped while Mirage answered. It accepted a job whose ID did not arrive: could not ${doing}.`,
+		);
+	const failure: ApiFailure =
+		'failure' in body ? body.failure : { kind: 'unreadable', reason: NO_ID };
+	throw apiError(ctx.getNode(), failure, await uncertainAttempt(ctx, attempt, sentAt, uncertain));
 }
 
-/** Says which jobs could be the one whose answer was lost, without claiming more than is known. */
-async function nameCandidates(candidates: JobStart['candidates'], sentAt: number): Promise<string> {
-	if (!candidates)
-		return 'The API has no list of text overlays to look for it in. Running this item again may bill it twice.';
-	const before = 'Look at the list of videos before you run this item again.';
+async function uncertainAttempt(
+	ctx: MirageContext,
+	attempt: Attempt,
+	sentAt: number,
+	more: Start['uncertain'],
+): Promise<Attempt> {
+	const timeZone = timeZoneOf(ctx);
+	return { ...attempt, mayHaveStartedAt: sentAt, timeZone, ...(await more(sentAt)) };
+}
+
+/** Says which videos could be the lost one. Never rejects: the person needs the other error. */
+async function lookFor(
+	{ list, matches }: LostJobSearch,
+	sentAt: number,
+	known: KnownJobs | undefined,
+	timeZone: string | undefined,
+): Promise<string> {
 	try {
-		const ids = await candidates(Math.floor(sentAt / 1_000) - CLOCK_SKEW_S);
-		return ids.length > 0
-			? `Videos that appeared since and could be this one: ${ids.join(', ')}. ${before}`
-			: `No video that could be this one has appeared in the list yet. ${before}`;
+		const page = await list();
+		const now = systemClock.now();
+		const candidates = candidatesAmong(page, { sentAt, now }, known ?? new Set<string>());
+		return candidatesNote(candidates.filter(matches), timeZone);
 	} catch {
-		return `The list of videos could not be read to look for it. ${before}`;
+		return LIST_UNREADABLE;
 	}
+}
+
+function timeZoneOf(ctx: MirageContext): string | undefined {
+	return ctx.getTimezone?.();
 }

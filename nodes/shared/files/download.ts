@@ -5,6 +5,7 @@ import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
 import { backoffMs } from '../async/backoff';
 import { systemClock } from '../async/clock';
 import { apiError } from '../transport/errors';
+import type { ApiFailure } from '../transport/failures';
 import { followBoxes } from '../media/completeness';
 import { kindOf, KINDS } from '../media/formats';
 import type { StoreProblem } from './store';
@@ -17,7 +18,7 @@ type DownloadContext = IExecuteFunctions | IPollFunctions;
 /** Times that a file is fetched before the node gives up. Reading is free, so a few are worth it. */
 const TRIES = 4;
 /** What went wrong with one try. */
-type FailedTry = { unreadable: string } | { status: number };
+type FailedTry = Extract<ApiFailure, { kind: 'http' | 'unreadable' }>;
 
 /**
  * Streams the file of a COMPLETE video into n8n's binary store. The signed address is asked for with
@@ -76,18 +77,18 @@ async function fetchOnce(
 	// A redirect that leads nowhere is not the API's answer, which the words of a status would tell of.
 	if (!answer || (answer.status >= 300 && answer.status < 400)) {
 		answer?.body.destroy();
-		return { unreadable: 'The file server could not be reached' };
+		return { kind: 'unreadable', reason: 'The file server could not be reached' };
 	}
 	if (answer.status !== 200) {
 		answer.body.destroy();
-		return { status: answer.status };
+		return { kind: 'http', status: answer.status };
 	}
 	const name = { fileName, mimeType: KINDS.mp4.mimeType };
 	const result = await storeBody(ctx, answer.body, name, {
 		follow: (start) => (/^(mp4|mov)$/.test(kindOf(start) ?? '') ? followBoxes() : undefined),
 	});
-	if ('problem' in result) return { unreadable: PROBLEM_WORDS[result.problem] };
-	return result.isCutOff ? { unreadable: 'The file was cut short' } : result;
+	if ('problem' in result) return { kind: 'unreadable', reason: PROBLEM_WORDS[result.problem] };
+	return result.isCutOff ? { kind: 'unreadable', reason: 'The file was cut short' } : result;
 }
 
 const PROBLEM_WORDS: Record<StoreProblem, string> = {

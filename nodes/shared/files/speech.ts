@@ -41,7 +41,8 @@ export async function makeSpeech(
 		throw apiError(
 			ctx.getNode(),
 			{
-				unreadable:
+				kind: 'unreadable',
+				reason:
 					result.problem === 'wrong content'
 						? 'The server sent something other than a WAV file'
 						: 'The speech was cut short on its way',

@@ -4,7 +4,7 @@ import type { Wholeness } from '../media/completeness';
 import { SNIFF_BYTES } from '../media/formats';
 import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
 import type { ResponseStream } from '../transport/responseBody';
-import { UnreadableBody, guard } from '../transport/responseBody';
+import { UnreadableBody, watchStream } from '../transport/responseBody';
 import { LIMITS } from '../transport/timeouts';
 
 /** What {@link storeBody} checks while a body passes by. */
@@ -58,7 +58,7 @@ export async function storeBody(
 	};
 	// Not `on('data')`: that would start the flow before the store is there to take it.
 	body.prependListener('data', check);
-	const unwatch = guard(body, {
+	const unwatch = watchStream(body, {
 		idleMs: LIMITS.fileIdleMs,
 		totalMs: LIMITS.fileTotalMs,
 		signal: cancelSignal(ctx),

@@ -6,7 +6,7 @@ import { KINDS } from '../media/formats';
 import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
 import type { PublicAnswer } from '../transport/fetchPublic';
 import { getPublic, lengthOf } from '../transport/fetchPublic';
-import { guard, readStart } from '../transport/responseBody';
+import { watchStream, readStart } from '../transport/responseBody';
 import { LIMITS } from '../transport/timeouts';
 import { fileFromBinary } from './binaryField';
 import { WINDOW_BYTES } from './byteReader';
@@ -109,7 +109,7 @@ async function* chunksFromUrl(
 ): AsyncIterable<Uint8Array> {
 	const { ctx, fail } = parameter;
 	const { body } = await fetchUrl(parameter, url);
-	const unwatch = guard(body, {
+	const unwatch = watchStream(body, {
 		idleMs: LIMITS.fileIdleMs,
 		totalMs: LIMITS.fileTotalMs,
 		signal: cancelSignal(ctx),

@@ -1,6 +1,8 @@
 import type { IDataObject, IHttpRequestMethods } from 'n8n-workflow';
 import { NodeApiError, NodeOperationError } from 'n8n-workflow';
 
+import type { ApiFailure } from './failures';
+import type { Redact } from './redact';
 import type { ResponseStream } from './responseBody';
 
 /** One request to the API. The path starts with a slash; IDs in it are already encoded. */
@@ -19,27 +21,30 @@ export interface ApiRequest {
 	totalMs?: number;
 }
 
-/** An answer with its body still on the wire. */
+/**
+ * An answer with its body still on the wire. The account's key is already taken out of the headers; RULE:
+ * whoever reads text from the body passes it through `redact` before it is kept or shown.
+ */
 export interface Answer {
 	status: number;
 	headers: Record<string, string | undefined>;
 	body: ResponseStream;
+	redact: Redact;
+	/** Aborts when the request is ended because the execution was stopped. */
+	signal: AbortSignal;
 }
 
 /**
  * What became of one request.
  *
  * - `answer`: the server answered, with whatever status.
- * - `notSent`: the server never had the request: no connection was made, or n8n did not let it out
- *   (`refusal` then says why).
- * - `brokenSource`: the file to upload could not be read to its end, so the request was never complete.
+ * - `notSent`: the server never had the request: no connection was made, or n8n did not let it out.
  * - `unknown`: the connection broke or fell silent; the server may have acted on the request.
  */
 export type Outcome =
 	| { kind: 'answer'; answer: Answer }
-	| { kind: 'notSent'; code: string; refusal?: string }
-	| { kind: 'brokenSource'; error: NodeOperationError }
-	| { kind: 'unknown'; code: string };
+	| { kind: 'notSent'; failure: ApiFailure }
+	| { kind: 'unknown'; failure: ApiFailure };
 
 /** Codes that mean: no connection, so the server has nothing. */
 const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/;
@@ -47,7 +52,7 @@ const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNR
 /** System calls before the first byte of a request, whatever their error. */
 const BEFORE_REQUEST = /^(connect|getaddrinfo|queryA?)$/;
 
-/** TLS refuses before the first byte of a request. */
+/** Codes of TLS, which refuses before the first byte of a request. */
 const NO_TLS = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/;
 
 interface ErrorFacts {
@@ -72,7 +77,7 @@ function chainOf(error: unknown): ErrorFacts[] {
 	return chain;
 }
 
-export const text = (value: unknown) => (typeof value === 'string' ? value : '');
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
 
 /**
  * The code of the network and the system call that failed. n8n 1 drops the cause of its error; there the
@@ -80,8 +85,8 @@ export const text = (value: unknown) => (typeof value === 'string' ? value : '')
  */
 function networkFacts(error: unknown, chain: ErrorFacts[]): { code: string; syscall: string } {
 	const facts = {
-		code: chain.map((link) => text(link.code)).find(Boolean),
-		syscall: chain.map((link) => text(link.syscall)).find(Boolean),
+		code: chain.map((link) => textOf(link.code)).find(Boolean),
+		syscall: chain.map((link) => textOf(link.syscall)).find(Boolean),
 	};
 	if (error instanceof NodeApiError && chain.length === 1) {
 		if (/^[A-Z]/.test(error.httpCode ?? '')) facts.code ||= error.httpCode!;
@@ -90,25 +95,28 @@ function networkFacts(error: unknown, chain: ErrorFacts[]): { code: string; sysc
 	return { code: facts.code ?? 'UNKNOWN', syscall: facts.syscall ?? '' };
 }
 
-/** What it means when a request ended without an answer. */
-export function outcomeOf(error: unknown, request: ApiRequest): Outcome {
-	const source = brokenSource(request);
-	if (source) return { kind: 'brokenSource', error: source };
+/**
+ * What it means when a request ended without an answer. Throws the `NodeOperationError` of a file that
+ * could not be read to its end while it was sent: then the request was never complete.
+ */
+export function outcomeOf(error: unknown, request: ApiRequest, redact: Redact): Outcome {
+	throwBrokenSource(request);
 	const chain = chainOf(error);
 	const { code, syscall } = networkFacts(error, chain);
 	// Not from the HTTP client: n8n or the credential stopped the request before it left.
-	if (chain.length > 1 && !chain.some(({ isAxiosError }) => isAxiosError))
-		return { kind: 'notSent', code, refusal: text(chain.at(-1)!.message) };
-	const notSent = NEVER_CONNECTED.test(code) || NO_TLS.test(code) || BEFORE_REQUEST.test(syscall);
-	return { kind: notSent ? 'notSent' : 'unknown', code };
+	if (chain.length > 1 && !chain.some(({ isAxiosError }) => isAxiosError)) {
+		const reason = redact(textOf(chain.at(-1)!.message));
+		return { kind: 'notSent', failure: { kind: 'blocked', reason } };
+	}
+	const secure = !NO_TLS.test(code);
+	const notSent = NEVER_CONNECTED.test(code) || BEFORE_REQUEST.test(syscall) || !secure;
+	return { kind: notSent ? 'notSent' : 'unknown', failure: { kind: 'network', code, secure } };
 }
 
-/** The error of a file in the request that could not be read to its end while it was sent. */
-function brokenSource({ body }: ApiRequest): NodeOperationError | undefined {
-	if (!(body instanceof FormData)) return undefined;
+function throwBrokenSource({ body }: ApiRequest): void {
+	if (!(body instanceof FormData)) return;
 	for (const part of body.values()) {
-		const failure: unknown = (part as { failure?: unknown }).failure;
-		if (failure instanceof NodeOperationError) return failure;
+		const { failure } = part as { failure?: unknown };
+		if (failure instanceof NodeOperationError) throw failure;
 	}
-	return undefined;
 }

@@ -3,89 +3,131 @@ import { NodeOperationError } from 'n8n-workflow';
 
 import { readBaseUrl } from '../../../credentials/baseUrl';
 import { systemClock } from '../async/clock';
+import { untilAborted } from '../async/untilAborted';
 import type { MirageContext } from '../n8n/cancellation';
 import { cancelSignal, throwIfCancelled } from '../n8n/cancellation';
 import type { Answer, ApiRequest, Outcome } from './networkErrors';
 import { outcomeOf } from './networkErrors';
+import { createRedact } from './redact';
 import type { ResponseStream } from './responseBody';
 import { ignoreErrors } from './responseBody';
 import { LIMITS } from './timeouts';
 
 /** No answer within {@link ApiRequest.totalMs}. */
-const TOO_LATE = 'ETIMEDOUT';
+const TOO_LATE = { kind: 'network', code: 'ETIMEDOUT', secure: true } as const;
 
-/** The address that the key belongs to. Throws `NodeOperationError` when the credential's is unusable. */
-async function originOf(ctx: MirageContext): Promise<string> {
-	const credentials = await ctx.getCredentials('mirageApi');
-	const base = readBaseUrl(credentials.baseUrl);
+/**
+ * The address that the key belongs to, and what takes the key out of texts. Throws `NodeOperationError`
+ * when the credential's address is unusable.
+ */
+async function credentialOf(ctx: MirageContext) {
+	const { baseUrl, apiKey } = await ctx.getCredentials('mirageApi');
+	const base = readBaseUrl(baseUrl);
 	if ('problem' in base)
 		throw new NodeOperationError(ctx.getNode(), base.problem, { level: 'warning' });
-	return base.origin;
+	const key = typeof apiKey === 'string' ? apiKey.trim() : '';
+	return { origin: base.origin, redact: createRedact(key) };
 }
 
 /**
  * Sends one request, once, with the key, to the credential's base URL. Redirects are never followed:
- * n8n would carry the key along to the other host. Throws only when the execution was stopped or the
- * credential is unusable.
+ * n8n would carry the key along to the other host.
+ *
+ * Throws `NodeOperationError` when the execution was stopped before an answer came, when the credential is
+ * unusable, and when a file to upload could not be read to its end.
  */
 export async function exchange(ctx: MirageContext, request: ApiRequest): Promise<Outcome> {
 	throwIfCancelled(ctx);
-	const origin = await originOf(ctx);
+	const { origin, redact } = await credentialOf(ctx);
 	const { idleMs = LIMITS.jsonIdleMs, totalMs = LIMITS.jsonTotalMs } = request;
-	const sending = ctx.helpers.httpRequestWithAuthentication.call(ctx, 'mirageApi', {
-		method: request.method,
-		url: `${origin}${request.path}`,
-		qs: request.qs,
-		body: request.body,
-		headers: { accept: 'application/json, */*', 'accept-encoding': 'identity' },
-		json: !(request.body instanceof FormData),
-		encoding: 'stream',
-		returnFullResponse: true,
-		ignoreHttpStatusErrors: true,
-		disableFollowRedirect: true,
-		timeout: idleMs,
-	}) as Promise<IN8nHttpFullResponse>;
+	const ending = new AbortController();
+	const sending = ctx.helpers.httpRequestWithAuthentication.call(
+		endedBy(ctx, ending.signal),
+		'mirageApi',
+		{
+			method: request.method,
+			url: `${origin}${request.path}`,
+			qs: request.qs,
+			body: request.body,
+			headers: { accept: 'application/json, */*', 'accept-encoding': 'identity' },
+			json: !(request.body instanceof FormData),
+			encoding: 'stream',
+			returnFullResponse: true,
+			ignoreHttpStatusErrors: true,
+			disableFollowRedirect: true,
+			timeout: idleMs,
+		},
+	) as Promise<IN8nHttpFullResponse>;
+	const stop = cancelSignal(ctx);
+	const heard = new AbortController();
+	let answered = false;
+	const onStop = async () => {
+		// RULE: what was accepted is heard to its end, so that the job can be named and is not lost.
+		if (answered && request.method === 'POST')
+			await systemClock.sleep(LIMITS.afterStopMs, heard.signal);
+		ending.abort();
+	};
+	stop?.addEventListener('abort', onStop, { once: true });
+	const leaveStop = () => stop?.removeEventListener('abort', onStop);
 	try {
 		const response = await within(sending, totalMs);
-		if (!response) return { kind: 'unknown', code: TOO_LATE };
+		if (!response) {
+			ending.abort();
+			// Polls and pickers have no signal to end it by: what still comes is thrown away.
+			void sending.then(
+				(late) => (late.body as unknown as ResponseStream).destroy(),
+				() => undefined,
+			);
+			return { kind: 'unknown', failure: TOO_LATE };
+		}
+		answered = true;
 		const body = response.body as unknown as ResponseStream;
 		ignoreErrors(body);
+		body.once('close', () => {
+			leaveStop();
+			heard.abort();
+		});
+		const headers = Object.entries(response.headers as Answer['headers']).map(([name, value]) => [
+			name,
+			typeof value === 'string' ? redact(value) : undefined,
+		]);
+		const { statusCode: status } = response;
 		return {
 			kind: 'answer',
 			answer: {
-				status: response.statusCode,
-				headers: response.headers as Answer['headers'],
+				status,
+				headers: Object.fromEntries(headers) as Answer['headers'],
 				body,
+				redact,
+				signal: ending.signal,
 			},
 		};
 	} catch (error) {
-		if (request.method === 'POST' && cancelSignal(ctx)?.aborted)
+		leaveStop();
+		if (request.method === 'POST' && stop?.aborted)
 			ctx.logger.warn(
-				`The execution was stopped while a request to Mirage was under way (POST ${request.path}). It may have been accepted, and billed.`,
+				`The execution was stopped while a request to Mirage was under way (POST ${request.path}). Mirage may still have accepted it and billed it.`,
 			);
 		throwIfCancelled(ctx);
-		return outcomeOf(error, request);
+		return outcomeOf(error, request, redact);
 	}
 }
 
 /**
- * Waits for an answer, but no longer than `ms`. An answer that comes later is thrown away: a node cannot
- * take a request back, since n8n ends requests only together with the execution.
+ * The context under whose name n8n sends a request, with another signal to end it: n8n takes the stop of
+ * the execution, and a node cannot hand in a signal of its own.
  */
-async function within(
-	sending: Promise<IN8nHttpFullResponse>,
-	ms: number,
-): Promise<IN8nHttpFullResponse | undefined> {
-	const settled = new AbortController();
-	const tooLate = systemClock.sleep(ms, settled.signal).then(() => undefined);
+function endedBy<T extends MirageContext>(ctx: T, signal: AbortSignal): T {
+	if (!('getExecutionCancelSignal' in ctx)) return ctx;
+	return Object.create(ctx, { getExecutionCancelSignal: { value: () => signal } }) as T;
+}
+
+/** Waits for an answer, but no longer than `ms`: then `undefined`. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+	const [tooLate, settled] = [new AbortController(), new AbortController()];
+	void systemClock.sleep(ms, settled.signal).then(() => tooLate.abort());
 	try {
-		const response = await Promise.race([sending, tooLate]);
-		if (!response)
-			void sending.then(
-				({ body }) => (body as unknown as ResponseStream).destroy(),
-				() => undefined,
-			);
-		return response;
+		return await untilAborted(promise, tooLate.signal);
 	} finally {
 		settled.abort();
 	}

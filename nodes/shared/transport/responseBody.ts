@@ -1,6 +1,5 @@
 import { ApplicationError } from 'n8n-workflow';
 
-import type { Clock } from '../async/clock';
 import { systemClock } from '../async/clock';
 import { LIMITS } from './timeouts';
 
@@ -20,13 +19,12 @@ export class UnreadableBody extends ApplicationError {
 }
 
 /** How long a stream may be silent, and what ends it early. */
-export interface Guard {
+export interface StreamLimits {
 	/** Milliseconds without a byte after which the stream is ended. */
 	idleMs: number;
 	/** Milliseconds in all after which it is ended. */
 	totalMs?: number;
 	signal?: AbortSignal;
-	clock?: Clock;
 }
 
 /**
@@ -36,27 +34,27 @@ export interface Guard {
  * The listener is put in with `prependListener`, because `on('data')` would start the flow before the
  * one who reads it is ready.
  */
-export function guard(stream: ResponseStream, limits: Guard): () => void {
-	const { idleMs, totalMs = Infinity, signal, clock = systemClock } = limits;
+export function watchStream(stream: ResponseStream, limits: StreamLimits): () => void {
+	const { idleMs, totalMs = Infinity, signal } = limits;
 	ignoreErrors(stream);
-	const startedAt = clock.now();
+	const startedAt = systemClock.now();
 	const stopped = new AbortController();
 	let lastByteAt = startedAt;
 	stream.prependListener('data', () => {
-		lastByteAt = clock.now();
+		lastByteAt = systemClock.now();
 	});
 	const onAbort = () => stream.destroy(new UnreadableBody('The execution was stopped'));
 	if (signal?.aborted) onAbort();
 	signal?.addEventListener('abort', onAbort, { once: true });
 	const watch = async () => {
 		for (;;) {
-			const now = clock.now();
+			const now = systemClock.now();
 			const leftMs = Math.min(lastByteAt + idleMs, startedAt + totalMs) - now;
 			if (leftMs <= 0) {
 				stream.destroy(new UnreadableBody('The server did not send the whole answer in time'));
 				return;
 			}
-			await clock.sleep(leftMs, stopped.signal);
+			await systemClock.sleep(leftMs, stopped.signal);
 			if (stopped.signal.aborted) return;
 		}
 	};
@@ -75,37 +73,44 @@ export function ignoreErrors(stream: ResponseStream): void {
 	stream.on('error', () => undefined);
 }
 
-/** Limits of every JSON body. */
-export function jsonLimits(signal?: AbortSignal): Guard & { maxBytes: number } {
-	const { jsonIdleMs: idleMs, jsonTotalMs: totalMs, jsonBytes: maxBytes } = LIMITS;
-	return { idleMs, totalMs, maxBytes, signal };
+/**
+ * Reads a body as UTF-8 text. Throws {@link UnreadableBody} when it is longer than
+ * `LIMITS.jsonBytes`, breaks off or falls silent.
+ */
+export async function readText(stream: ResponseStream, signal?: AbortSignal): Promise<string> {
+	const { jsonIdleMs: idleMs, jsonTotalMs: totalMs, jsonBytes } = LIMITS;
+	const bytes = await collect(stream, jsonBytes + 1, { idleMs, totalMs, signal });
+	if (bytes.length > jsonBytes) return fail('The answer of the server is too large');
+	return bytes.toString('utf8');
 }
 
 /**
- * Reads a body as UTF-8 text. Throws {@link UnreadableBody} when it is longer than `maxBytes`, breaks
- * off or falls silent.
+ * Reads at least the first `count` bytes of a stream, or all there are, and ends it. Errors as in
+ * {@link readText}.
  */
-export async function readText(
+export async function readStart(
 	stream: ResponseStream,
-	limits: Guard & { maxBytes: number },
-): Promise<string> {
-	return (await readBytes(stream, limits)).toString('utf8');
+	count: number,
+	limits: StreamLimits,
+): Promise<Buffer> {
+	return (await collect(stream, count, limits)).subarray(0, count);
 }
 
-/** Reads a body into memory. Same limits and errors as {@link readText}. */
-export async function readBytes(
+/** Reads until `enough` bytes are there or the stream ends, then ends it. */
+async function collect(
 	stream: ResponseStream,
-	limits: Guard & { maxBytes: number },
+	enough: number,
+	limits: StreamLimits,
 ): Promise<Buffer> {
-	const unwatch = guard(stream, limits);
+	const unwatch = watchStream(stream, limits);
 	const chunks: Buffer[] = [];
 	let bytes = 0;
 	try {
 		for await (const chunk of stream) {
 			const buffer = Buffer.from(chunk);
-			bytes += buffer.length;
-			if (bytes > limits.maxBytes) return fail('The answer of the server is too large');
 			chunks.push(buffer);
+			bytes += buffer.length;
+			if (bytes >= enough) break;
 		}
 	} catch (error) {
 		return fail(
@@ -116,35 +121,6 @@ export async function readBytes(
 		stream.destroy();
 	}
 	return Buffer.concat(chunks);
-}
-
-/**
- * Reads at least the first `count` bytes of a stream, or all there are, and ends it. Errors as in
- * {@link readText}.
- */
-export async function readStart(
-	stream: ResponseStream,
-	count: number,
-	limits: Guard,
-): Promise<Buffer> {
-	const unwatch = guard(stream, limits);
-	const chunks: Buffer[] = [];
-	let bytes = 0;
-	try {
-		for await (const chunk of stream) {
-			chunks.push(Buffer.from(chunk));
-			bytes += chunks.at(-1)!.length;
-			if (bytes >= count) break;
-		}
-	} catch (error) {
-		return fail(
-			error instanceof UnreadableBody ? error.message : 'The answer of the server broke off',
-		);
-	} finally {
-		unwatch();
-		stream.destroy();
-	}
-	return Buffer.concat(chunks).subarray(0, count);
 }
 
 function fail(message: string): never {

@@ -1,5 +1,6 @@
 /**
- * How long servers may take, and how much they may send. An object, so that tests can shrink it.
+ * Limits of the transport: how long servers may take, how much they may send, and how requests are
+ * repeated. An object, so that tests can shrink it.
  *
  * `…IdleMs` is silence on the connection, `…TotalMs` the whole exchange. An upload may be silent for long
  * because the server checks the files before it answers; speech because the answer begins only when it
@@ -16,8 +17,10 @@ export const LIMITS = {
 	speechTotalMs: 1_800_000,
 	fileIdleMs: 60_000,
 	fileTotalMs: 3_600_000,
-	/** How long a read waits out a rate limit in all. Reads have a bucket of their own at the provider. */
+	/** How long an answer that has begun is still heard after the execution was stopped, in ms. */
+	afterStopMs: 5_000,
+	/** How long one read waits out rate limits. Reads have a bucket of their own at the provider. */
 	readPatienceMs: 300_000,
-	/** First pause before a read, or a POST that did not leave, is tried again, in ms; it doubles. */
+	/** Longest first pause before a read, or a POST that did not leave, is tried again, in ms; it doubles. */
 	firstPauseMs: 500,
 };

@@ -132,17 +132,17 @@ it.each([
 });
 
 it('a host that does not exist: the Base URL, and that nothing was sent', async () => {
-	const error = await shown(CREATE, { ...mirage, url: 'http://mirage.invalid' });
+	const error = await shown(CREATE, { ...mirage, url: 'https://mirage.invalid' });
 	expect(error.message).toBe('n8n could not create the video: the host name was not found');
 	expect(error.description).toContain('Check the Base URL');
-	expect(error.description).not.toContain('may have been accepted');
+	expect(error.description).not.toContain('may still have accepted');
 });
 
 it('a port where nothing listens', async () => {
 	await mirage.close();
 	const error = await shown(CREATE);
 	expect(error.message).toBe('n8n could not create the video: the server refused the connection');
-	expect(error.description).not.toContain('may have been accepted');
+	expect(error.description).not.toContain('may still have accepted');
 });
 
 it('a certificate that nobody vouches for: nothing was sent', async () => {
@@ -173,7 +173,7 @@ it('a certificate that nobody vouches for: nothing was sent', async () => {
 		const { port } = server.address() as AddressInfo;
 		const error = await shown(CREATE, { ...mirage, url: `https://localhost:${port}` });
 		expect(error.message).toContain('the secure connection could not be made');
-		expect(error.description).not.toContain('may have been accepted');
+		expect(error.description).not.toContain('may still have accepted');
 		expect(asked).toBe(0);
 	} finally {
 		server.close();

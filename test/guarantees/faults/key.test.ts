@@ -193,3 +193,86 @@ it('the name of a file cannot put anything into the upload', async () => {
 	]);
 	expect(request!.fields).toEqual({ model: ['mirage-video-1-latest'] });
 });
+
+describe('a key that the server says back is neither shown, logged nor stored', () => {
+	/** Keys with characters that mean something in a pattern, in an address and in JSON. */
+	const KEYS = [SECRET, 'mira_a+b.c*(d)[e]$^|?\\x', 'key "with" / and % in it', 'schlüssel_öffnet'];
+	/** Plain, inside a longer text, for an address, in part for an address, as JSON in a text. */
+	const forms = (key: string) =>
+		[
+			key,
+			`Invalid API key:<${key}>, see ${key}!`,
+			`https://api.mirage.app/?key=${encodeURIComponent(key)}`,
+			encodeURI(key).toLowerCase(),
+			JSON.stringify({ given: key }),
+		].join(' ');
+	/** The key in any form: only its letters and digits count. */
+	const bare = (text: string) => {
+		let plain = text;
+		for (let round = 0; round < 3; round++)
+			plain = plain.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) =>
+				Buffer.from(bytes.replaceAll('%', ''), 'hex').toString(),
+			);
+		return plain.toLowerCase().replace(/[^\p{L}\d]/gu, '');
+	};
+
+	it.each(KEYS)('%s', async (key) => {
+		const said = forms(key);
+		const account = await startAccount();
+		const bodies = [
+			{ status: 401, body: { detail: said } },
+			{ status: 422, body: { detail: [{ loc: ['body', said], msg: said, type: 'x' }] } },
+			{ status: 500, body: { error: { type: 'x', message: said } } },
+			{ status: 200, body: { id: 'video_1', status: said, error: { code: said, message: said } } },
+			{ status: 200, body: { id: 'video_1', status: 'FAILED', error: said, [said]: said } },
+		];
+		const nodes: NodeSpec[] = [
+			POSTS['POST /v1/videos']!,
+			GETS['GET /v1/videos/{video_id}']!,
+			{
+				type: 'mirageWaitForVideo',
+				parameters: {
+					videoId: { __rl: true, mode: 'id', value: 'video_1' },
+					whileProcessing: 'returnStatus',
+				},
+			},
+		];
+		try {
+			for (const { status, body } of bodies)
+				for (const node of nodes) {
+					account.clearFaults();
+					account.fault({ times: Infinity, fault: { kind: 'status', status, body } });
+					const result = await run({ ...account, apiKey: key }, node, [item()]);
+					const items = result.status === 'success' ? result.outputs() : [];
+					const kept = [result.stored, result.hints, result.uiMessages, logLines(), items];
+					expect(bare(JSON.stringify(kept))).not.toContain(bare(key));
+				}
+		} finally {
+			await account.close();
+		}
+	});
+
+	it('nor another key of Mirage, such as that of a proxy', async () => {
+		const other = 'mira_proxy_8d3f6a1b2c';
+		const detail = `The key ${other} has no plan`;
+		mirage.fault({ fault: { kind: 'status', status: 402, body: { detail } } });
+		const result = await run(mirage, POSTS['POST /v1/videos']!, [item()]);
+		expect(toldBy(result)).toContain('Mirage says: The key [key removed] has no plan');
+		expect(JSON.stringify([result.stored, logLines()])).not.toContain(other);
+	});
+
+	it('nor does it travel to the host that a redirect names', async () => {
+		mirage.fault({
+			route: 'GET /v1/videos/{video_id}/content',
+			times: Infinity,
+			fault: {
+				kind: 'status',
+				status: 302,
+				headers: { location: `${stranger.url}/file?key=${SECRET}` },
+			},
+		});
+		const result = await run(mirage, GETS['GET /v1/videos/{video_id}/content']!, [item()]);
+		expect(stranger.seen).not.toHaveLength(0);
+		expectNoKey(result);
+	});
+});

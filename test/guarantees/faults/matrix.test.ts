@@ -200,7 +200,7 @@ describe.each(Object.entries(POSTS))('%s', (route, node) => {
 				const jobs = acceptedBy(mirage);
 				const speech = jobs.filter((id) => id.startsWith('speech_')).length;
 				const noList = route !== 'POST /v1/videos' && route !== 'POST /v1/videos/captions';
-				const doubts = (textOf(told).match(/may have been accepted/g) ?? []).length;
+				const doubts = (textOf(told).match(/may still have accepted/g) ?? []).length;
 				const named = jobs.filter((id) => textOf(told).includes(id)).length;
 				const spoken = textOf(told).includes(
 					`Speech was made, and billed, for item ${goOn ? 1 : 0}`,

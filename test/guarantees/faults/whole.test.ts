@@ -114,7 +114,7 @@ it('speech that is cut off gives no file, says that it was billed, and is not ma
 	expect(output!.binary?.audio).toBeUndefined();
 	expect(output!.json.error).toContain('could not generate speech');
 	expect(output!.json.details).toContain('cut short');
-	expect(output!.json.details).toContain('may have been accepted all the same, and billed');
+	expect(output!.json.details).toContain('may still have accepted it and billed it');
 	expect(requestsTo(mirage, route)).toHaveLength(1);
 });
 

@@ -13,12 +13,13 @@ import {
 	listVideos,
 	videoContentUrl,
 } from '../../../nodes/shared/api/endpoints';
-import { apiError, reasonsIn } from '../../../nodes/shared/transport/errors';
+import { apiError } from '../../../nodes/shared/transport/errors';
+import { reasonsIn } from '../../../nodes/shared/transport/reasons';
 import { formPart, type CheckedFile } from '../../../nodes/shared/api/uploadFile';
 import { createRateLimiter } from '../../../nodes/shared/transport/rateLimiter';
 import { requiredId } from '../../../nodes/shared/n8n/parameters';
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
-import { retryAfterMs } from '../../../nodes/shared/transport/retry';
+import { retryAfterMs } from '../../../nodes/shared/transport/readJson';
 
 const NODE: INode = {
 	id: '1',
@@ -136,7 +137,7 @@ it('whatever an error body holds, its reasons are short texts', () => {
 			const reasons = reasonsIn(value);
 			expect(reasons.length).toBeLessThanOrEqual(10);
 			for (const reason of reasons) expect(typeof reason).toBe('string');
-			const error = apiError(NODE, { status: 422, reasons }, { doing: 'read' });
+			const error = apiError(NODE, { kind: 'http', status: 422, reasons }, { doing: 'read' });
 			expect(error.message).toMatch(/^Mirage could not read/);
 		}),
 		{ numRuns: 2_000 },

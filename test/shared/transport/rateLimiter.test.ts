@@ -227,7 +227,7 @@ it('goes on when a request fails otherwise', async () => {
 		throw new Error('stopped');
 	});
 	await expect(broken).rejects.toThrow('stopped');
-	const rejected: Submission = { kind: 'rejected', failure: { status: 422 } };
+	const rejected: Submission = { kind: 'rejected', failure: { kind: 'http', status: 422 } };
 	expect(await limiter.pass('createVideo', async () => rejected)).toBe(rejected);
 });
 
