@@ -2,7 +2,7 @@
  * Holds requests and answers against the project's description of the API, `mirage-api.json` (OpenAPI
  * 3.1, whose schemas are JSON Schema 2020-12).
  */
-import Ajv from 'ajv/dist/2020';
+import Ajv, { type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 
 import type { Answer } from '../../harness/emulator/answers';
@@ -40,12 +40,22 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema({ ...api, $id: DOCUMENT });
 
+/** Checks by the text of their schema: to compile one takes longer than the request that it judges. */
+const checks = new Map<string, ValidateFunction>();
+
+function compiled(schema: Schema): ValidateFunction {
+	const text = JSON.stringify(schema);
+	// References start at the document, so a schema out of its middle is compiled as a part of it.
+	const check =
+		checks.get(text) ?? ajv.compile(JSON.parse(text.replaceAll('"#/', `"${DOCUMENT}#/`)) as Schema);
+	checks.set(text, check);
+	return check;
+}
+
 /** Sentences about a value that does not fit its schema. */
 function misfits(where: string, schema: Schema | undefined, value: unknown): string[] {
 	if (!schema) return [];
-	// References start at the document, so a schema out of its middle is compiled as a part of it.
-	const whole = JSON.parse(JSON.stringify(schema).replaceAll('"#/', `"${DOCUMENT}#/`)) as Schema;
-	const check = ajv.compile(whole);
+	const check = compiled(schema);
 	if (check(value)) return [];
 	return check.errors!.map(({ instancePath, message = '', params }) =>
 		`${where}${instancePath} ${message} ${JSON.stringify(params)}`.trim(),
