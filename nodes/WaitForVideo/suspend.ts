@@ -7,6 +7,7 @@ import { systemClock } from '../shared/async/clock';
 import { timeoutMinutes } from '../shared/descriptions/waitOptions';
 import { runItems } from '../shared/items/runItems';
 import { throwIfCancelled } from '../shared/n8n/cancellation';
+import { judge } from './judge';
 import { FINISHED, checkWiring, finishedRunsLast } from './loopBack';
 import { CHECK_ONCE, videosOf } from './videoItems';
 
@@ -35,20 +36,26 @@ export async function suspend(ctx: IExecuteFunctions): Promise<INodeExecutionDat
 	const memory = ctx.getContext('node') as Memory;
 	const now = systemClock.now();
 	let open: ReadonlyMap<string, number> = new Map();
+	let checked: Promise<ReadonlyMap<string, JobEnd<Video>>> | undefined;
+	const check = async () => {
+		const ends = await videos.ends();
+		open = openVideos(ends, memory, now, waitMinutes * 60_000);
+		return ends;
+	};
 	const output = await runItems(ctx, {
 		...videos.plan,
 		run: async (item) => async () => {
-			const ends = await videos.ends();
-			open = openVideos(ends, memory, now, waitMinutes * 60_000);
-			const end = ends.get(item.videoId)!;
+			const read = (await (checked ??= check())).get(item.videoId)!;
+			const isOverdue = read.kind === 'read' && !isFinal(read.job) && !open.has(item.videoId);
+			const end: JobEnd<Video> = isOverdue ? { kind: 'open', job: read.job } : read;
 			const isFatal = end.kind === 'unknown' && !ctx.continueOnFail();
 			if (open.size > 0 && !isFatal) {
 				if (!releases || open.has(item.videoId)) return [];
 				// An error ends the execution, so it has to wait for the others.
-				if (!ctx.continueOnFail()) return await videos.output(item, end).catch(() => []);
+				if (!ctx.continueOnFail())
+					return judge(item, end) ? [] : await videos.output(item, end).catch(() => []);
 			}
-			const isOverdue = end.kind === 'read' && !isFinal(end.job);
-			return await videos.output(item, isOverdue ? { kind: 'open', job: end.job } : end);
+			return await videos.output(item, end);
 		},
 	});
 	if (open.size === 0) return [[], output];
@@ -74,8 +81,8 @@ export async function suspend(ctx: IExecuteFunctions): Promise<INodeExecutionDat
 }
 
 /**
- * The videos that may go on rendering, with the time of their first check in ms, which is kept in `memory`
- * until they have ended or were open for `timeoutMs`.
+ * The videos that may go on rendering, with the time of their first check in ms. It is kept in `memory`, also
+ * for those that were open for `timeoutMs`, until the last video has ended or was open for so long.
  */
 function openVideos(
 	ends: ReadonlyMap<string, JobEnd<Video>>,
@@ -84,15 +91,19 @@ function openVideos(
 	timeoutMs: number,
 ): ReadonlyMap<string, number> {
 	const firstChecks = (memory.firstChecks ??= {});
-	const open = new Map<string, number>();
 	for (const [id, end] of ends) {
-		// With n8n's clock set back since, the time counts from now.
-		const firstCheck = Math.min(firstChecks[id] ?? now, now);
 		const renders = end.kind === 'open' || (end.kind === 'read' && !isFinal(end.job));
-		if (renders && now < firstCheck + timeoutMs) open.set(id, firstCheck);
+		// With n8n's clock set back since, the time counts from now.
+		if (renders) firstChecks[id] = Math.min(firstChecks[id] ?? now, now);
+		else delete firstChecks[id];
 	}
-	for (const id of ends.keys()) delete firstChecks[id];
-	Object.assign(firstChecks, Object.fromEntries(open));
+	const open = new Map(
+		[...ends.keys()].flatMap((id) => {
+			const firstCheck = firstChecks[id];
+			return firstCheck !== undefined && now < firstCheck + timeoutMs ? [[id, firstCheck]] : [];
+		}),
+	);
+	if (open.size === 0) for (const id of ends.keys()) delete firstChecks[id];
 	return open;
 }
 

@@ -62,7 +62,7 @@ export function videosOf(
 	);
 
 	const download = async (videoId: string): Promise<VideoFile | undefined> => {
-		if (failing || cancelSignal(ctx)?.aborted) return undefined;
+		if (failing || stopped || cancelSignal(ctx)?.aborted) return undefined;
 		try {
 			return { file: await downloadVideo(ctx, videoId) };
 		} catch (error) {

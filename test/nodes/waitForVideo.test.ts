@@ -312,6 +312,20 @@ describe('keep waiting', () => {
 		expect(emulator.requests).toEqual([]);
 	});
 
+	test.each([
+		['an object', { id: 'video_a' }],
+		['a list', ['video_a']],
+		['the boolean true', true],
+	])('an ID that is %s is called what it is, before anything is asked', async (kind, video) => {
+		await start();
+		const run = await wait([{ json: { video } }], {
+			videoId: { mode: 'id', value: '={{ $json.video }}' },
+		});
+
+		expect(run.error!.message).toBe(`Video is ${kind}, and must be a text [item 0]`);
+		expect(emulator.requests).toEqual([]);
+	});
+
 	test('a timeout names every video still open, with its last status and progress', async () => {
 		await startWithHandClock({ renderMs: ({ index }) => (index + 1) * 600_000 });
 		const jobs = await startJobs(4);
@@ -776,6 +790,39 @@ describe('suspend', () => {
 		expect(run.error!.message).toContain(
 			`"${jobs[0]}" was not finished after waiting 2.5 minutes (PROCESSING`,
 		);
+	});
+
+	test('when the time is over, every video that still renders is named', async () => {
+		const clock = await startWithHandClock({ renderMs: 10_000_000 });
+		const jobs = await startJobs(3);
+		let run = await suspending(jobs, { parameters: { options: { timeout: 1 } } });
+		clock.now = run.waitTill!.getTime();
+		run = await resumeWorkflow(run);
+
+		expect(run.status).toBe('error');
+		for (const id of jobs) expect(run.error!.message).toContain(`"${id}" was not finished`);
+	});
+
+	test('a video that failed keeps no file from the videos that leave before it', async () => {
+		const clock = await startWithHandClock({
+			renderMs: ({ index }) => (index === 2 ? 100_000 : 0),
+		});
+		emulator.nextOutcome({ status: 'FAILED', error: { code: 'bad', message: 'Too dark' } });
+		const jobs = await startJobs(3);
+		let run = await suspending(jobs, {
+			afterY: -200,
+			parameters: { options: { releaseFinished: true } },
+		});
+		expect(run.status).toBe('waiting');
+		while (run.status === 'waiting') {
+			clock.now = run.waitTill!.getTime();
+			run = await resumeWorkflow(run);
+		}
+
+		expect(run.error!.message).toContain('Too dark (bad)');
+		const left = run.runData[WAIT]!.flatMap((_, index) => run.outputs(WAIT, 1, index));
+		expect(left.map(({ json }) => json.id)).toEqual([jobs[1]]);
+		expect(await run.file(left[0], 'data')).toEqual(readFileSync(MEDIA.captioned));
 	});
 
 	test.each([

@@ -8,6 +8,24 @@ export function notText(value: unknown): string | undefined {
 	return typeof value === 'object' && value !== null ? 'an object' : undefined;
 }
 
+function failUnlessText(
+	ctx: IExecuteFunctions,
+	value: unknown,
+	label: string,
+	itemIndex: number,
+): void {
+	const otherKind = notText(value);
+	if (otherKind)
+		throw new NodeOperationError(
+			ctx.getNode(),
+			`${label} is ${otherKind}, and must be a text [item ${itemIndex}]`,
+			{
+				itemIndex,
+				description: `Drag the field that holds the text into "${label}". Nothing was sent.`,
+			},
+		);
+}
+
 /**
  * Reads a text parameter without the spaces around it; a number is a text, too. Throws
  * `NodeOperationError` for anything else, and when nothing is left.
@@ -19,16 +37,7 @@ export function requiredText(
 	itemIndex: number,
 ): string {
 	const value: unknown = ctx.getNodeParameter(name, itemIndex);
-	const otherKind = notText(value);
-	if (otherKind)
-		throw new NodeOperationError(
-			ctx.getNode(),
-			`${label} is ${otherKind}, and must be a text [item ${itemIndex}]`,
-			{
-				itemIndex,
-				description: `Drag the field that holds the text into "${label}". Nothing was sent.`,
-			},
-		);
+	failUnlessText(ctx, value, label, itemIndex);
 	const text = String(value ?? '').trim();
 	if (text === '')
 		throw new NodeOperationError(ctx.getNode(), `${label} is empty [item ${itemIndex}]`, {
@@ -62,7 +71,8 @@ export function locatorId(
 	itemIndex: number,
 ): string {
 	const value: unknown = ctx.getNodeParameter(name, itemIndex, '', { extractValue: true });
-	const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+	failUnlessText(ctx, value, label, itemIndex);
+	const text = String(value ?? '').trim();
 	if (text === '')
 		throw new NodeOperationError(ctx.getNode(), `${label} is empty [item ${itemIndex}]`, {
 			itemIndex,
