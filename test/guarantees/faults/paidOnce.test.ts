@@ -259,6 +259,23 @@ describe('"Retry" of a failed execution', () => {
 		expect(mirage.videos()).toHaveLength(3);
 	});
 
+	it.each([
+		['starts a video for another portrait of the same length and the same ends', true, 3],
+		['starts none for the same portrait', false, 2],
+	])('in memory mode, %s', async (_, isOther, videos) => {
+		const [first] = items(1);
+		const content = Buffer.from(first!.files!.image!.content as Buffer);
+		if (isOther) content[Math.floor(content.length / 2)]! ^= 1;
+		const files = { ...first!.files, other: { ...first!.files!.image!, content } };
+		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 402 } });
+		const imageField = `={{ $execution.id === 'retry-4' ? 'other' : 'image' }}`;
+		const failed = await run(mirage, createVideo({}, { imageField }), [{ files }, { files }]);
+		expect(mirage.videos()).toHaveLength(1);
+		const result = await retryExecution(failed, 'retry-4');
+		expect(toldBy(result)).toBe('');
+		expect(mirage.videos()).toHaveLength(videos);
+	});
+
 	it('sends an item again that may have been accepted: a person has read that, and decided', async () => {
 		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 500 } });
 		const failed = await run(mirage, createVideo(RETRY), items(2));

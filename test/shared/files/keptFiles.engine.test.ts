@@ -141,7 +141,7 @@ describe('a finished video', () => {
 });
 
 describe('in memory mode', () => {
-	it('a retry with another file of the same length and the same ends starts a new video', async () => {
+	it('another file of the same length and with the same ends is another file', async () => {
 		const first = media('portraitJpeg');
 		const second = Buffer.from(first);
 		second[Math.floor(second.length / 2)]! ^= 1;
