@@ -1,21 +1,43 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import execa, { type ExecaChildProcess, type ExecaError } from 'execa';
+import { createWriteStream } from 'node:fs';
+import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-export interface CommandOptions {
+/** Where a program runs. */
+export interface ProgramOptions {
 	/** Working directory. */
 	cwd: string;
-	/** File that everything the command prints is appended to. */
+	/** File that everything the program prints is appended to. */
 	logFile: string;
-	/** Environment of the command; the own one if absent. */
+	/** Environment of the program; the own one if absent. */
 	env?: NodeJS.ProcessEnv;
+	/** User and group that it runs as. */
+	owner?: { uid: number; gid: number };
+	/** Gives it a process group of its own; whoever asks for that ends it too. */
+	detached?: boolean;
+}
+
+export interface CommandOptions extends ProgramOptions {
 	/** The command is ended after this time, in ms. */
 	timeoutMs: number;
 }
 
+/** A program that goes on. */
+export type Program = ExecaChildProcess;
+
 /** How many of a failed command's last lines go into the error. */
 const TAIL_LINES = 15;
+
+/** Starts a program whose output goes to the log file; a failure is in its result, not thrown. */
+function start(command: string, args: string[], options: ProgramOptions, more: execa.Options) {
+	const { cwd, env = process.env, owner, logFile } = options;
+	const child = execa(command, args, {
+		...{ cwd, env, extendEnv: false, ...owner, ...more },
+		...{ stdin: 'ignore', all: true, reject: false },
+	});
+	child.all!.pipe(createWriteStream(logFile, { flags: 'a' }));
+	return child;
+}
 
 /**
  * Runs a program to its end and writes what it prints to a log file.
@@ -26,56 +48,22 @@ const TAIL_LINES = 15;
 export async function runCommand(
 	command: string,
 	args: string[],
-	{ cwd, logFile, env = process.env, timeoutMs }: CommandOptions,
+	{ timeoutMs, ...options }: CommandOptions,
 ): Promise<string> {
-	await mkdir(dirname(logFile), { recursive: true });
-	const log = createWriteStream(logFile, { flags: 'a' });
-	const shown = [command, ...args].join(' ');
-	log.write(`$ ${shown}\n`);
-	// On Windows npm and npx are batch files, which only a shell starts.
-	const child = spawn(command, args, {
-		cwd,
-		env,
-		shell: process.platform === 'win32',
-		stdio: ['ignore', 'pipe', 'pipe'],
-	});
-	let stdout = '';
-	const lines = keepLastLines(log);
-	child.stdout.setEncoding('utf8').on('data', (text: string) => {
-		stdout += text;
-		lines.add(text);
-	});
-	child.stderr.setEncoding('utf8').on('data', (text: string) => lines.add(text));
-	const endWithParent = () => child.kill();
-	process.once('exit', endWithParent);
-	let timedOut = false;
-	const timer = setTimeout(() => {
-		timedOut = true;
-		child.kill('SIGKILL');
-	}, timeoutMs);
-	const outcome = await new Promise<number | string | Error>((resolve) => {
-		child.once('error', resolve);
-		child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
-	});
-	clearTimeout(timer);
-	process.off('exit', endWithParent);
-	await new Promise((resolve) => log.end(resolve));
-	if (outcome === 0) return stdout;
-	const reason = timedOut
-		? `took longer than ${Math.round(timeoutMs / 1000)} s`
-		: outcome instanceof Error
-			? outcome.message
-			: `ended with ${outcome}`;
-	throw new Error(`"${shown}" ${reason}.\n${lines.last()}\nLog: ${logFile}`);
+	await mkdir(dirname(options.logFile), { recursive: true });
+	await appendFile(options.logFile, `$ ${[command, ...args].join(' ')}\n`);
+	const result = await start(command, args, options, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+	if (!result.failed) return result.stdout;
+	// "Command failed with exit code 1: npm pack", or that it timed out or was not found.
+	const { shortMessage } = result as ExecaError;
+	const tail = (result.all ?? '').trim().split('\n').slice(-TAIL_LINES).join('\n');
+	throw new Error(`${shortMessage}\n${tail}\nLog: ${options.logFile}`);
 }
 
-function keepLastLines(log: WriteStream) {
-	let tail = '';
-	return {
-		add(text: string) {
-			log.write(text);
-			tail = (tail + text).split('\n').slice(-TAIL_LINES).join('\n');
-		},
-		last: () => tail.trim(),
-	};
+/**
+ * Starts a program that goes on and writes what it prints to a log file. Unless it is detached, it ends
+ * with this process at the latest.
+ */
+export function startProgram(command: string, args: string[], options: ProgramOptions): Program {
+	return start(command, args, options, { buffer: false, detached: options.detached ?? false });
 }

@@ -1,6 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
@@ -18,7 +16,7 @@ import type {
 	ITaskData,
 } from 'n8n-workflow';
 import { WebSocket } from 'undici';
-import { runCommand } from './command';
+import { runCommand, startProgram, type Program } from './command';
 import { installN8n, type N8nInstall, type N8nVersion } from './install';
 
 /** What a test or the demo chooses about a server. */
@@ -203,7 +201,7 @@ export class N8nServer {
 	/** File with everything the server printed. */
 	readonly logFile: string;
 
-	private child: ChildProcess | undefined;
+	private child: Program | undefined;
 
 	private cookie = '';
 
@@ -612,33 +610,25 @@ function spawnN8n(
 	install: N8nInstall,
 	args: string[],
 	{ userFolder, env, logFile }: { userFolder: string; env: NodeJS.ProcessEnv; logFile: string },
-): ChildProcess {
-	const log = createWriteStream(logFile, { flags: 'a' });
-	const child = spawn(install.node, [install.cli, ...args], {
+): Program {
+	const child = startProgram(install.node, [install.cli, ...args], {
 		cwd: userFolder,
 		env,
+		logFile,
 		// A group of its own, so that an end by force reaches n8n's task runner too.
 		detached: process.platform !== 'win32',
-		stdio: ['ignore', 'pipe', 'pipe'],
 	});
-	child.stdout.pipe(log, { end: false });
-	child.stderr.pipe(log, { end: false });
 	const endByForce = () => kill(child, 'SIGKILL');
 	process.once('exit', endByForce);
-	child.once('close', () => {
-		log.end();
-		process.off('exit', endByForce);
-	});
+	child.once('close', () => process.off('exit', endByForce));
 	return child;
 }
 
 /** Ends a process and waits until it is gone, by force after a while. */
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-	if (child.exitCode !== null || child.signalCode !== null) return;
-	const closed = new Promise((resolve) => child.once('close', resolve));
+async function end(child: Program, signal: NodeJS.Signals): Promise<void> {
 	kill(child, signal);
 	const force = setTimeout(() => kill(child, 'SIGKILL'), STOP_TIMEOUT_MS);
-	await closed;
+	await child;
 	clearTimeout(force);
 }
 
@@ -649,7 +639,7 @@ async function startError(what: string, logFile: string, error: Error): Promise<
 }
 
 /** Ends a server with the processes it started. */
-function kill(child: ChildProcess, signal: NodeJS.Signals): void {
+function kill(child: Program, signal: NodeJS.Signals): void {
 	if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
 	if (signal === 'SIGKILL' && process.platform !== 'win32') process.kill(-child.pid, signal);
 	else child.kill(signal);

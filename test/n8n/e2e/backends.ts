@@ -1,10 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chownSync, createWriteStream, existsSync, readdirSync } from 'node:fs';
+import execa from 'execa';
+import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { runCommand } from '../command';
+import { runCommand, startProgram } from '../command';
 import { freePorts } from '../server';
 import { until } from './stage';
 
@@ -30,10 +30,11 @@ export async function startBackends(): Promise<Backends> {
 	const data = join(folder, 'postgresql');
 	const logFile = join(folder, 'log');
 	const programs = postgresPrograms();
-	execFileSync(join(programs, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '--no-sync'], {
-		...owner,
+	await runCommand(join(programs, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '--no-sync'], {
 		cwd: folder,
-		stdio: 'ignore',
+		logFile,
+		owner,
+		timeoutMs: START_TIMEOUT_MS,
 	});
 	const settings = {
 		port: postgresPort,
@@ -43,32 +44,30 @@ export async function startBackends(): Promise<Backends> {
 		max_connections: 200,
 	};
 	const children = [
-		start(
+		startProgram(
 			join(programs, 'postgres'),
 			[
 				'-D',
 				data,
 				...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
 			],
-			{ folder, logFile, owner },
+			{ cwd: folder, logFile, owner },
 		),
-		start(
+		startProgram(
 			'redis-server',
 			[
 				...['--port', String(redisPort), '--bind', '127.0.0.1', '--dir', folder],
 				...['--save', '', '--appendonly', 'no'],
 			],
-			{ folder, logFile, owner },
+			{ cwd: folder, logFile, owner },
 		),
 	];
 	const close = async () => {
 		// SIGINT is PostgreSQL's fast shutdown; Redis ends by it too.
 		await Promise.all(
 			children.map(async (child) => {
-				if (child.exitCode !== null) return;
-				const ended = new Promise((done) => child.once('close', done));
 				child.kill('SIGINT');
-				await ended;
+				await child;
 			}),
 		);
 		await rm(folder, { recursive: true, force: true });
@@ -118,31 +117,12 @@ function postgresPrograms(): string {
 		const versions = readdirSync(DEBIAN_POSTGRESQL).sort((a, b) => Number(a) - Number(b));
 		return join(DEBIAN_POSTGRESQL, versions.at(-1)!, 'bin');
 	}
-	return execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
+	return execa.sync('pg_config', ['--bindir']).stdout;
 }
 
 function idsOf(user: string): { uid: number; gid: number } {
-	const id = (which: string) => Number(execFileSync('id', [which, user], { encoding: 'utf8' }));
+	const id = (which: string) => Number(execa.sync('id', [which, user]).stdout);
 	return { uid: id('-u'), gid: id('-g') };
-}
-
-function start(
-	program: string,
-	args: string[],
-	{
-		folder,
-		logFile,
-		owner,
-	}: { folder: string; logFile: string; owner?: { uid: number; gid: number } },
-): ChildProcess {
-	const child = spawn(program, args, { cwd: folder, ...owner, stdio: ['ignore', 'pipe', 'pipe'] });
-	const log = createWriteStream(logFile, { flags: 'a' });
-	child.stdout.pipe(log, { end: false });
-	child.stderr.pipe(log, { end: false });
-	const endWithParent = () => child.kill('SIGKILL');
-	process.once('exit', endWithParent);
-	child.once('close', () => process.off('exit', endWithParent));
-	return child;
 }
 
 async function listens(port: number): Promise<boolean> {

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { runCommand } from '../command';
+import { runCommand, startProgram } from '../command';
 import { installN8n, N8N_VERSIONS, type N8nVersion } from '../install';
 import { until } from './stage';
 
@@ -49,7 +47,7 @@ export async function startRegistry(folder: string): Promise<LocalRegistry> {
 			web: { enable: false },
 		}),
 	);
-	const verdaccio = spawn(
+	const verdaccio = startProgram(
 		process.execPath,
 		[
 			require.resolve('verdaccio/bin/verdaccio'),
@@ -58,13 +56,8 @@ export async function startRegistry(folder: string): Promise<LocalRegistry> {
 			'--listen',
 			`127.0.0.1:${port}`,
 		],
-		{ cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
+		{ cwd: folder, logFile },
 	);
-	const log = createWriteStream(logFile, { flags: 'a' });
-	verdaccio.stdout.pipe(log);
-	verdaccio.stderr.pipe(log);
-	const endWithParent = () => verdaccio.kill('SIGKILL');
-	process.once('exit', endWithParent);
 	const url = `http://127.0.0.1:${port}/`;
 	await until('the registry answers', START_TIMEOUT_MS, async () =>
 		fetch(`${url}-/ping`).then(
@@ -134,14 +127,12 @@ export async function startRegistry(folder: string): Promise<LocalRegistry> {
 			});
 		},
 		close: async () => {
-			process.off('exit', endWithParent);
 			for (const server of [proxy, front]) {
 				server.closeAllConnections();
 				server.close();
 			}
-			const ended = new Promise((done) => verdaccio.once('close', done));
-			verdaccio.kill();
-			await ended;
+			verdaccio.kill('SIGTERM');
+			await verdaccio;
 		},
 	};
 }
