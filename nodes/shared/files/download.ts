@@ -15,7 +15,10 @@ import { LIMITS } from '../transport/timeouts';
 
 type DownloadContext = IExecuteFunctions | IPollFunctions;
 
-/** Times that a file is fetched before the node gives up. Reading is free, so a few are worth it. */
+/**
+ * Times that a file is fetched before the node gives up. Reading is free, and each try asks for a new
+ * address, so that statuses which else would stay (403 and 404 of one that expired) are worth a try as well.
+ */
 const TRIES = 4;
 /** What went wrong with one try. */
 type FailedTry = Extract<ApiFailure, { kind: 'http' | 'unreadable' }>;
