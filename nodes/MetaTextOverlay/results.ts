@@ -3,6 +3,7 @@ import { NodeOperationError } from 'n8n-workflow';
 
 import { accountOf } from '../shared/account/account';
 import type { JobEnd } from '../shared/account/waitForJobs';
+import { waitForTextOverlays } from '../shared/account/waitForJobs';
 import { getTextOverlay } from '../shared/api/endpoints';
 import type { TextOverlay, TextOverlayResult } from '../shared/api/objects';
 import { jsonOf, reasonOf } from '../shared/api/objects';
@@ -12,7 +13,7 @@ import type { NodeError } from '../shared/items/runErrors';
 import { failedItem } from '../shared/items/runErrors';
 import type { Rest } from '../shared/items/runItems';
 import { waitTogether } from '../shared/items/waitTogether';
-import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
+import { throwIfCancelled } from '../shared/n8n/cancellation';
 
 /** What an item wants of its job once it is complete. */
 export interface WantedOverlay {
@@ -28,8 +29,8 @@ export interface WantedOverlay {
 export function overlayOutputs(ctx: IExecuteFunctions): (wanted: WantedOverlay) => Rest {
 	const waitMinutes = timeoutMinutes(ctx);
 	const jobs = waitTogether<TextOverlay>(
-		{ read: async (id) => await getTextOverlay(ctx, id, { tries: 1 }) },
-		{ ...pollPauses(ctx), timeoutMs: waitMinutes * 60_000, signal: cancelSignal(ctx) },
+		async (ids, options) => await waitForTextOverlays(ctx, ids, options),
+		{ ...pollPauses(ctx), timeoutMs: waitMinutes * 60_000 },
 	);
 	return (wanted) => {
 		jobs.add(wanted.overlayId);

@@ -3,7 +3,7 @@ import { NodeApiError, NodeOperationError } from 'n8n-workflow';
 
 import { accountOf } from '../shared/account/account';
 import type { JobEnd, WaitOptions } from '../shared/account/waitForJobs';
-import { getVideo, listVideos } from '../shared/api/endpoints';
+import { waitForVideos } from '../shared/account/waitForJobs';
 import type { Video } from '../shared/api/objects';
 import { jsonOf } from '../shared/api/objects';
 import { downloadVideo } from '../shared/files/download';
@@ -46,20 +46,13 @@ export function videosOf(
 	let failing = false;
 	let stopped = false;
 
-	const jobs = waitTogether<Video>(
-		{
-			read: async (id) => await getVideo(ctx, id, { tries: 1 }),
-			list: async (after) => await listVideos(ctx, { after }, { tries: 1 }),
+	const jobs = waitTogether<Video>(async (ids, options) => await waitForVideos(ctx, ids, options), {
+		...rules,
+		onEnd: (_, end) => {
+			stopped ||= !goOn && end.kind === 'unknown';
+			return stopped ? 'stop' : undefined;
 		},
-		{
-			...rules,
-			signal: cancelSignal(ctx),
-			onEnd: (_, end) => {
-				stopped ||= !goOn && end.kind === 'unknown';
-				return stopped ? 'stop' : undefined;
-			},
-		},
-	);
+	});
 
 	const download = async (videoId: string): Promise<VideoFile | undefined> => {
 		if (failing || stopped || cancelSignal(ctx)?.aborted) return undefined;

@@ -163,9 +163,9 @@ describe('keep waiting', () => {
 	});
 
 	test('finished videos are downloaded while others still render', async () => {
-		await start({ renderMs: ({ index }) => (index === 0 ? 100 : 1_200) });
+		await startWithHandClock({ renderMs: ({ index }) => (index === 0 ? 1_000 : 600_000) });
 		const jobs = await startJobs(2);
-		const run = await wait(items(jobs), { options: fast });
+		const run = await wait(items(jobs));
 
 		expect(ids(run)).toEqual(jobs);
 		const routes = emulator.requests.map(({ route }) => route);

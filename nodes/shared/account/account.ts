@@ -6,7 +6,9 @@ import type { KnownJobs } from '../api/lostJob';
 import { systemClock } from '../async/clock';
 import type { Pool } from '../async/pool';
 import { createPool } from '../async/pool';
+import type { TextOverlay, Video } from '../api/objects';
 import type { MirageContext } from '../n8n/cancellation';
+import { JobWatch } from './jobWatch';
 import { createRecentJobs } from './recentJobs';
 
 /** What all executions of this process that use one account share. Nothing of a single execution is in it. */
@@ -15,6 +17,10 @@ export interface Account {
 	readonly downloads: Pool;
 	/** Jobs that were started last: none of them is the one whose answer was lost. */
 	readonly recentJobs: KnownJobs;
+	/** The reads of all who wait for videos. */
+	readonly videos: JobWatch<Video>;
+	/** The reads of all who wait for text overlays. */
+	readonly textOverlays: JobWatch<TextOverlay>;
 }
 
 /** Downloads of one account that are under way at the same time. */
@@ -43,14 +49,19 @@ export async function accountKeyOf(ctx: MirageContext): Promise<string> {
 export async function accountOf(ctx: MirageContext): Promise<Account> {
 	const key = await accountKeyOf(ctx);
 	const now = systemClock.now();
-	const account = accounts.get(key)?.account ?? {
+	const account: Account = accounts.get(key)?.account ?? {
 		downloads: createPool(CONCURRENT_DOWNLOADS),
 		recentJobs: createRecentJobs(),
+		videos: new JobWatch(),
+		textOverlays: new JobWatch(),
 	};
 	accounts.delete(key);
 	accounts.set(key, { account, usedAt: now });
-	for (const [other, { usedAt }] of accounts)
-		if (accounts.size > MAX_ACCOUNTS || usedAt < now - FORGOTTEN_AFTER_MS) accounts.delete(other);
+	for (const [other, { account: old, usedAt }] of accounts) {
+		const isOld = usedAt < now - FORGOTTEN_AFTER_MS;
+		if (accounts.size > MAX_ACCOUNTS || (isOld && !old.videos.isBusy && !old.textOverlays.isBusy))
+			accounts.delete(other);
+	}
 	return account;
 }
 

@@ -1,11 +1,13 @@
+import type { Remaining } from './estimate';
+
 /**
- * When to look at jobs again, and by which request: decisions only, no clock and no requests. Times are
- * milliseconds unless a name says otherwise; `created_at` is in Unix seconds, as in the API.
+ * When to read the state of jobs again, and by which request: decisions only, no clock and no requests.
+ * Times are milliseconds unless a name says otherwise; `created_at` is in Unix seconds, as in the API.
  */
 
 /** How often and how long jobs are watched. */
 export interface PollTiming {
-	/** Pause after the first round. */
+	/** Pause after the first read. */
 	pollIntervalMs: number;
 	/** The pause grows to this. */
 	maxPollIntervalMs: number;
@@ -19,6 +21,25 @@ const GROWTH = 1.5;
 /** Reads of one job that may fail one after the other; with the last of them watching it ends. */
 export const MAX_FAILED_READS = 5;
 
+/** Times in a row that the API may not know a job: a new one may not be everywhere yet. */
+export const MAX_UNKNOWN_READS = 3;
+
+/** Pause after the first read that did not know a job, in ms; it doubles. */
+const UNKNOWN_PAUSE_MS = 1_000;
+
+/** No account is read more often than once in this time, in ms. */
+const LEAST_SPACING_MS = 1_000;
+
+/** The same while {@link MANY_WAITS} executions or more wait, so that a read brings news to several, in ms. */
+const SPACING_OF_MANY_MS = 1_600;
+const MANY_WAITS = 6;
+
+/** An end that is known this well is read once, when it has passed, in ms. */
+const WELL_KNOWN_MS = 1_500;
+
+/** An end that is known less well is read first when this share of the time it may fall in has passed. */
+const FIRST_SHARE = 0.2;
+
 /** Videos in one page of the list (OpenAPI: `limit`, maximum 100). */
 const PAGE = 100;
 
@@ -28,44 +49,85 @@ const LIST_FROM = 3;
 /** A video that the list did not show is read singly for this many rounds before it is looked for again. */
 export const ROUNDS_WITHOUT_LIST = 5;
 
-/** Pause after round `round` (0 is the first) when nothing went wrong. */
-export function pauseAfter(
-	round: number,
-	{ pollIntervalMs, maxPollIntervalMs }: Pick<PollTiming, 'pollIntervalMs' | 'maxPollIntervalMs'>,
-): number {
-	const longest = Math.max(pollIntervalMs, maxPollIntervalMs);
-	return Math.min(pollIntervalMs * GROWTH ** Math.min(round, 100), longest);
+/** Time between the begins of two reads of an account, in ms, by the number of executions that wait. */
+export function spacingFor(waits: number): number {
+	return waits >= MANY_WAITS ? SPACING_OF_MANY_MS : LEAST_SPACING_MS;
 }
 
-/** What a round has to tell about the time of the next. */
-export interface RoundEnd {
-	/** 0 for the first round. */
-	round: number;
-	nowMs: number;
-	/** The server answered 429: pause as long as allowed, also without `Retry-After`. */
-	rateLimited?: boolean;
-	/** Longest `Retry-After` of the round. */
-	retryAfterMs?: number;
+type Pauses = Pick<PollTiming, 'pollIntervalMs' | 'maxPollIntervalMs'>;
+
+/** The longest pause that a node's options allow, in ms. */
+export function longestPause({ pollIntervalMs, maxPollIntervalMs }: Pauses): number {
+	return Math.max(pollIntervalMs, maxPollIntervalMs);
+}
+
+/** Pause after round `round` (0 is the first) when nothing went wrong. */
+export function pauseAfter(round: number, pauses: Pauses): number {
+	return Math.min(pauses.pollIntervalMs * GROWTH ** Math.min(round, 100), longestPause(pauses));
 }
 
 /**
- * How long to pause before the next round, and whether that round happens at all. The last round is at
- * the deadline, so that a job which ends just before it is still seen; only a `Retry-After` that reaches
- * beyond the deadline leaves it out.
+ * Pause of a job that nothing is known about, `waitedMs` after that began: the growing pauses, told by
+ * time and not by rounds, so that a read which another execution made does not stretch them.
  */
-export function nextRound(
-	timing: PollTiming,
-	{ round, nowMs, rateLimited = false, retryAfterMs = 0 }: RoundEnd,
-): { pauseMs: number; look: boolean } {
-	const leftMs = timing.deadlineMs - nowMs;
-	if (leftMs <= 0) return { pauseMs: 0, look: false };
-	const usual = rateLimited
-		? Math.max(timing.pollIntervalMs, timing.maxPollIntervalMs)
-		: pauseAfter(round, timing);
-	return {
-		pauseMs: Math.min(Math.max(usual, retryAfterMs), leftMs),
-		look: retryAfterMs <= leftMs,
-	};
+export function growingPause(waitedMs: number, pauses: Pauses): number {
+	const longest = longestPause(pauses);
+	let passed = 0;
+	for (let round = 0; ; round++) {
+		const pause = pauseAfter(round, pauses);
+		passed += pause;
+		if (passed > waitedMs || pause >= longest) return pause;
+	}
+}
+
+/** Pause until a job should be read whose end is estimated: shortly before it, then closer and closer. */
+export function pauseUntilEnd({ earliestMs, latestMs }: Remaining): number {
+	const width = latestMs - earliestMs;
+	return Math.max(
+		LEAST_SPACING_MS,
+		width <= WELL_KNOWN_MS ? latestMs : earliestMs + width * FIRST_SHARE,
+	);
+}
+
+/** What one execution knows about one of its open jobs. */
+export interface OpenJob {
+	/** Last read of it, well or failed, in ms since 1970; missing before the first. */
+	triedAtMs?: number;
+	/** Failed reads in a row. */
+	failedReads: number;
+	/** Reads in a row that did not know it. */
+	unknownReads: number;
+	/** The last read met the rate limit. */
+	rateLimited: boolean;
+	/** How much longer it rendered when it was read last, where that is known. */
+	remaining?: Remaining;
+	/** Since when nothing is known about its end, in ms since 1970. */
+	unsureSinceMs: number;
+}
+
+/**
+ * When an execution wants its next read, in ms since 1970: of several jobs the last to end counts, but
+ * meanwhile the pauses grow as ever, so that files are fetched while others render.
+ */
+export function nextReadAt(open: readonly OpenJob[], timing: PollTiming, startMs: number): number {
+	let soonest = timing.deadlineMs;
+	const ends: number[] = [];
+	for (const job of open) {
+		const { triedAtMs, failedReads, unknownReads, rateLimited, remaining, unsureSinceMs } = job;
+		if (triedAtMs === undefined) return startMs;
+		const growing = growingPause(triedAtMs - unsureSinceMs, timing);
+		let pause = growing;
+		if (rateLimited) pause = longestPause(timing);
+		else if (unknownReads > 0) pause = UNKNOWN_PAUSE_MS * 2 ** (unknownReads - 1);
+		else if (failedReads > 0) pause = Math.max(growing, pauseAfter(failedReads - 1, timing));
+		else if (remaining) {
+			ends.push(triedAtMs + pauseUntilEnd(remaining));
+			if (open.length === 1) pause = longestPause(timing);
+		}
+		soonest = Math.min(soonest, triedAtMs + pause);
+	}
+	const allKnown = ends.length > 0 && ends.length === open.length;
+	return allKnown ? Math.min(soonest, Math.max(...ends)) : soonest;
 }
 
 /**
@@ -88,7 +150,7 @@ export function judgeFailedRead(status: number | undefined): FailedRead {
 	return 'rejected';
 }
 
-/** An open job, as far as the choice of requests goes. */
+/** A job that somebody waits for, as far as the choice of requests goes. */
 export interface WatchedJob {
 	/** Unix seconds; known after the first sight. */
 	createdAt?: number;

@@ -1,40 +1,23 @@
-import { NodeApiError } from 'n8n-workflow';
+import type { IExecuteFunctions, NodeApiError } from 'n8n-workflow';
 
+import { getTextOverlay, getVideo, listVideos } from '../api/endpoints';
+import { isCaptioned, isFinal } from '../api/objects';
+import type { TextOverlay, Video } from '../api/objects';
 import type { Clock } from '../async/clock';
 import { systemClock } from '../async/clock';
-import { httpStatusOf, retryAfterMsOf } from '../transport/errors';
-import { isFinal } from '../api/objects';
-import type { JobStatus } from '../api/objects';
-import type { FailedRead, PageRead, WatchedJob } from './pollSchedule';
-import {
-	judgeFailedRead,
-	listable,
-	MAX_FAILED_READS,
-	nextRound,
-	ROUNDS_WITHOUT_LIST,
-	wantsNextPage,
-} from './pollSchedule';
-
-/** What videos and text overlays have in common. */
-export interface Job {
-	id: string;
-	status: JobStatus;
-	/** Unix seconds. */
-	created_at: number;
-}
-
-/** Where the state of jobs comes from. Each call is one try: failed reads are tolerated here. */
-export interface JobSource<J extends Job> {
-	read(id: string): Promise<J>;
-	/** One page of 100, newest first, strictly after a job. Left out where the API has no list. */
-	list?(after: string | undefined): Promise<J[]>;
-}
+import { cancelSignal } from '../n8n/cancellation';
+import { errorOf } from '../transport/errors';
+import { accountOf } from './account';
+import type { Remaining } from './estimate';
+import type { Job, JobSource, JobWatch, Waiting } from './jobWatch';
+import type { FailedRead, OpenJob, PollTiming } from './pollSchedule';
+import { MAX_FAILED_READS, MAX_UNKNOWN_READS, nextReadAt } from './pollSchedule';
 
 /**
  * How the wait for one job ended.
  *
  * - `read`: the job is final (or, with `until: 'read'`, in whatever state it was found).
- * - `unknown`: the API does not know the ID; `job` is set when it did before.
+ * - `unknown`: the API does not know the ID, three times in a row; `job` is set when it did before.
  * - `unreadable`: its state cannot be read: the API refuses, or five reads in a row failed.
  * - `open`: the time is over, or the wait was stopped; `job` is its last known state.
  */
@@ -46,7 +29,7 @@ export type JobEnd<J extends Job> =
 
 /** How to wait. */
 export interface WaitOptions<J extends Job> {
-	/** Pause after the first round, in ms. */
+	/** Pause after the first read, in ms. */
 	pollIntervalMs: number;
 	/** The pause grows to this, in ms. */
 	maxPollIntervalMs: number;
@@ -62,216 +45,201 @@ export interface WaitOptions<J extends Job> {
 	clock?: Clock;
 }
 
-/** Single reads on their way at the same time. */
-const CONCURRENT_READS = 5;
+/** Waits for videos as {@link waitForJobs} does, with all executions of the account. */
+export async function waitForVideos(
+	ctx: IExecuteFunctions,
+	ids: Iterable<string>,
+	options: Omit<WaitOptions<Video>, 'signal'>,
+): Promise<Map<string, JobEnd<Video>>> {
+	const source: JobSource<Video> = {
+		node: ctx.getNode(),
+		read: async (id, onServerTime) => await getVideo(ctx, id, { tries: 1, onServerTime }),
+		list: async (after, onServerTime) =>
+			await listVideos(ctx, { after }, { tries: 1, onServerTime }),
+		kindOf: (video) => (isCaptioned(video) ? 'captioned' : 'generated'),
+	};
+	const { videos } = await accountOf(ctx);
+	return await waitForJobs(videos, ids, source, { ...options, signal: cancelSignal(ctx) });
+}
 
-interface OpenJob<J extends Job> extends WatchedJob {
-	id: string;
-	job?: J;
-	/** Last round in which it was read; those left out by a rate limit come first in the next. */
-	readInRound: number;
-	failedReads: number;
-	lastError?: NodeApiError;
+/** Waits for text overlays as {@link waitForJobs} does, with all executions of the account. */
+export async function waitForTextOverlays(
+	ctx: IExecuteFunctions,
+	ids: Iterable<string>,
+	options: Omit<WaitOptions<TextOverlay>, 'signal'>,
+): Promise<Map<string, JobEnd<TextOverlay>>> {
+	const source: JobSource<TextOverlay> = {
+		node: ctx.getNode(),
+		read: async (id, onServerTime) => await getTextOverlay(ctx, id, { tries: 1, onServerTime }),
+	};
+	const { textOverlays } = await accountOf(ctx);
+	return await waitForJobs(textOverlays, ids, source, { ...options, signal: cancelSignal(ctx) });
 }
 
 /**
- * Waits for many jobs together, so that all of them take as long as the slowest. IDs that are given
- * twice are read once. The result holds an end for every ID, in the order given.
+ * Waits for many jobs together, so that all of them take as long as the slowest, and shares its reads
+ * with all others who wait at the same watch. IDs that are given twice are read once. The result holds
+ * an end for every ID, in the order given.
  *
  * Throws only what is not an answer of the API, such as an unusable credential.
  */
 export async function waitForJobs<J extends Job>(
+	watch: JobWatch<J>,
 	ids: Iterable<string>,
 	source: JobSource<J>,
 	options: WaitOptions<J>,
 ): Promise<Map<string, JobEnd<J>>> {
-	const watch = new Watch(ids, source, options);
-	return await watch.run();
+	const wait = new Wait(watch, ids, source, options);
+	return await wait.run();
 }
 
-/** One wait: the jobs still open, and the ends of the others. */
-class Watch<J extends Job> {
+/** One job of one wait; failed reads are counted here, since each execution has its own. */
+interface WaitedJob<J extends Job> extends OpenJob {
+	job?: J;
+	lastError?: NodeApiError;
+}
+
+/** One execution's wait: the jobs still open, and the ends of the others. */
+class Wait<J extends Job> implements Waiting<J> {
+	readonly clock: Clock;
 	private readonly order: string[];
-	private readonly open = new Map<string, OpenJob<J>>();
+	private readonly open = new Map<string, WaitedJob<J>>();
 	private readonly ends = new Map<string, JobEnd<J>>();
-	private readonly clock: Clock;
-	private round = 0;
-	private stopped = false;
-	private rateLimited = false;
-	private retryAfterMs = 0;
+	private readonly timing: PollTiming;
+	private readonly startMs: number;
+	private readonly leaving = new AbortController();
+	private sleeping = new AbortController();
+	private wantedAtMs?: number;
+	private lookedAtDeadline = false;
+	private callbackError?: Error;
 
 	constructor(
+		private readonly watch: JobWatch<J>,
 		ids: Iterable<string>,
-		private readonly source: JobSource<J>,
+		readonly source: JobSource<J>,
 		private readonly options: WaitOptions<J>,
 	) {
 		this.order = [...new Set(ids)];
 		this.clock = options.clock ?? systemClock;
+		this.startMs = this.clock.now();
+		this.timing = { ...options, deadlineMs: this.startMs + options.timeoutMs };
 		for (const id of this.order)
-			this.open.set(id, { id, listFromRound: 0, readInRound: -1, failedReads: 0 });
+			this.open.set(id, {
+				failedReads: 0,
+				unknownReads: 0,
+				rateLimited: false,
+				unsureSinceMs: this.startMs,
+			});
+		if (this.open.size === 0) this.leaving.abort();
 	}
 
 	async run(): Promise<Map<string, JobEnd<J>>> {
-		const { pollIntervalMs, maxPollIntervalMs, timeoutMs, signal } = this.options;
-		const timing = {
-			pollIntervalMs,
-			maxPollIntervalMs,
-			deadlineMs: this.clock.now() + timeoutMs,
-		};
-		for (; ; this.round++) {
-			this.rateLimited = false;
-			this.retryAfterMs = 0;
-			await this.readAll();
-			if (this.open.size === 0 || this.over) break;
-			const { round, rateLimited, retryAfterMs } = this;
-			const next = nextRound(timing, { round, nowMs: this.clock.now(), rateLimited, retryAfterMs });
-			if (next.pauseMs > 0) await this.clock.sleep(next.pauseMs, signal);
-			if (!next.look || this.over) break;
-		}
-		const ends = this.order.map((id): [string, JobEnd<J>] => {
-			const entry = this.open.get(id);
-			return [
-				id,
-				entry ? { kind: 'open', job: entry.job, error: entry.lastError } : this.ends.get(id)!,
-			];
-		});
-		return new Map(ends);
-	}
-
-	private get over(): boolean {
-		return this.stopped || this.options.signal?.aborted === true;
-	}
-
-	/** One round: the list where it is worth it, single reads for the rest. */
-	private async readAll(): Promise<void> {
-		const listed = await this.readList();
-		if (!listed) return;
-		const rest = [...this.open.values()]
-			.filter(({ readInRound }) => readInRound < this.round)
-			.sort((a, b) => a.readInRound - b.readInRound);
-		const readNext = async (): Promise<void> => {
-			for (let entry = rest.shift(); entry; entry = rest.shift()) {
-				if (this.over || this.rateLimited) return;
-				if (!this.open.has(entry.id)) continue;
-				await this.readOne(entry);
-			}
-		};
-		await Promise.all(Array.from({ length: CONCURRENT_READS }, readNext));
-	}
-
-	/** Reads pages of the list. False when single reads make no sense in this round. */
-	private async readList(): Promise<boolean> {
-		const { list } = this.source;
-		if (!list) return true;
-		const missing = new Map(
-			listable([...this.open.values()], this.round).map((entry) => [entry.id, entry]),
-		);
-		if (missing.size === 0) return true;
-		const pages: PageRead[] = [];
-		for (let after: string | undefined; wantsNextPage([...missing.values()], pages);) {
-			const page = await this.attempt(async () => await list.call(this.source, after));
-			if (!page) return false;
-			if ('error' in page) {
-				const meaning = this.note(page.error);
-				if (meaning === 'rateLimited' || meaning === 'refused') return false;
-				this.leaveList(missing.values());
-				if (meaning !== 'passing') return true;
-				for (const entry of missing.values()) this.failed(entry, page.error);
-				return false;
-			}
-			let found = 0;
-			for (const job of page.value) {
-				const entry = missing.get(job.id);
-				if (!entry) continue;
-				found += 1;
-				missing.delete(job.id);
-				this.seen(entry, job);
-				if (this.over) return false;
-			}
-			const last = page.value.at(-1);
-			pages.push({ size: page.value.length, found, oldest: last?.created_at ?? 0 });
-			after = last?.id;
-		}
-		this.leaveList(missing.values());
-		return true;
-	}
-
-	private async readOne(entry: OpenJob<J>): Promise<void> {
-		const result = await this.attempt(async () => await this.source.read(entry.id));
-		if (!result || this.over) return;
-		if ('value' in result) {
-			this.seen(entry, result.value);
-			return;
-		}
-		const { error } = result;
-		const meaning = this.note(error);
-		if (meaning === 'rateLimited') entry.lastError = error;
-		else if (meaning === 'unknown') this.end(entry, { kind: 'unknown', error, job: entry.job });
-		else if (meaning === 'rejected') this.end(entry, { kind: 'unreadable', error, job: entry.job });
-		else if (meaning === 'passing') this.failed(entry, error);
-	}
-
-	/** One request; `undefined` once the wait is stopped, also when the request never ends. */
-	private async attempt<T>(
-		request: () => Promise<T>,
-	): Promise<{ value: T } | { error: NodeApiError } | undefined> {
 		const { signal } = this.options;
-		if (this.over) return undefined;
-		let onAbort = () => {};
-		const aborted = new Promise<undefined>((resolve) => {
-			onAbort = () => resolve(undefined);
-			signal?.addEventListener('abort', onAbort, { once: true });
-		});
-		const answer = request().then(
-			(value) => ({ value }),
-			(error: unknown) => ({ error }),
-		);
-		const result = await Promise.race([answer, aborted]);
-		signal?.removeEventListener('abort', onAbort);
-		if (!result || signal?.aborted) return undefined;
-		if ('value' in result) return result;
-		if (result.error instanceof NodeApiError) return { error: result.error };
-		this.stopped = true;
-		throw result.error;
-	}
-
-	/** Takes what a failed read says about all jobs. */
-	private note(error: NodeApiError): FailedRead {
-		const meaning = judgeFailedRead(httpStatusOf(error));
-		if (meaning === 'refused')
-			for (const entry of [...this.open.values()])
-				this.end(entry, { kind: 'unreadable', error, job: entry.job });
-		if (meaning === 'rateLimited') {
-			this.rateLimited = true;
-			this.retryAfterMs = Math.max(this.retryAfterMs, retryAfterMsOf(error) ?? 0);
+		const stop = () => this.stop();
+		signal?.addEventListener('abort', stop, { once: true });
+		if (signal?.aborted) stop();
+		this.watch.join(this);
+		try {
+			while (!this.left.aborted) {
+				const now = this.clock.now();
+				const { deadlineMs } = this.timing;
+				const timeIsOver = now >= deadlineMs;
+				if (timeIsOver && (this.lookedAtDeadline || this.watch.silentUntilMs > now)) break;
+				const dueMs = this.watch.nextRoundAtMs();
+				if (now >= dueMs) await this.watch.read(this);
+				else await this.sleepUntil(timeIsOver ? dueMs : Math.min(dueMs, deadlineMs));
+			}
+		} finally {
+			this.watch.leave(this);
+			this.leaving.abort();
+			signal?.removeEventListener('abort', stop);
 		}
-		return meaning;
+		if (this.callbackError) return await Promise.reject(this.callbackError);
+		return new Map(
+			this.order.map((id): [string, JobEnd<J>] => {
+				const { job, lastError } = this.open.get(id) ?? {};
+				return [id, this.ends.get(id) ?? { kind: 'open', job, error: lastError }];
+			}),
+		);
 	}
 
-	private leaveList(entries: Iterable<OpenJob<J>>): void {
-		for (const entry of entries) entry.listFromRound = this.round + 1 + ROUNDS_WITHOUT_LIST;
+	get left(): AbortSignal {
+		return this.leaving.signal;
 	}
 
-	private seen(entry: OpenJob<J>, job: J): void {
-		entry.job = job;
-		entry.createdAt = job.created_at;
-		entry.readInRound = this.round;
-		entry.failedReads = 0;
-		entry.lastError = undefined;
-		if (this.options.until === 'read' || isFinal(job)) this.end(entry, { kind: 'read', job });
+	get openIds(): string[] {
+		return [...this.open.keys()];
 	}
 
-	private failed(entry: OpenJob<J>, error: NodeApiError): void {
-		entry.readInRound = this.round;
-		entry.failedReads += 1;
-		entry.lastError = error;
-		if (entry.failedReads >= MAX_FAILED_READS)
-			this.end(entry, { kind: 'unreadable', error, job: entry.job });
+	get nextReadAtMs(): number {
+		return (this.wantedAtMs ??= nextReadAt([...this.open.values()], this.timing, this.startMs));
 	}
 
-	private end(entry: OpenJob<J>, end: JobEnd<J>): void {
-		if (!this.open.delete(entry.id)) return;
-		this.ends.set(entry.id, end);
-		if (this.options.onEnd?.(entry.id, end) === 'stop') this.stopped = true;
+	seen(job: J, atMs: number, remaining: Remaining | undefined): void {
+		const open = this.open.get(job.id);
+		if (!open || this.left.aborted) return;
+		// Where an estimate is lost, the pauses grow anew.
+		const wasSure = open.remaining !== undefined;
+		Object.assign(open, { job, triedAtMs: atMs, failedReads: 0, unknownReads: 0, remaining });
+		open.rateLimited = false;
+		open.lastError = undefined;
+		if (remaining === undefined && wasSure) open.unsureSinceMs = atMs;
+		this.wantedAtMs = undefined;
+		if (this.options.until === 'read' || isFinal(job)) this.end(job.id, { kind: 'read', job });
+	}
+
+	failed(ids: Iterable<string>, failure: FailedRead, error: NodeApiError, atMs: number): void {
+		const own = errorOf(this.source.node, error);
+		const isForAll = failure === 'refused' || failure === 'rateLimited';
+		// A read that others made out of turn is no failed read of this execution.
+		const wasDue = this.nextReadAtMs <= atMs;
+		this.wantedAtMs = undefined;
+		for (const id of isForAll ? this.openIds : ids) {
+			const open = this.open.get(id);
+			if (!open || this.left.aborted) continue;
+			const { job } = open;
+			if (failure === 'refused') this.end(id, { kind: 'unreadable', error: own, job });
+			else if (failure === 'rejected') this.end(id, { kind: 'unreadable', error: own, job });
+			else if (failure === 'rateLimited' || wasDue) {
+				open.lastError = own;
+				open.triedAtMs = atMs;
+				open.rateLimited = failure === 'rateLimited';
+				if (failure === 'unknown') open.unknownReads += 1;
+				if (failure === 'passing') open.failedReads += 1;
+				if (open.unknownReads >= MAX_UNKNOWN_READS)
+					this.end(id, { kind: 'unknown', error: own, job });
+				else if (open.failedReads >= MAX_FAILED_READS)
+					this.end(id, { kind: 'unreadable', error: own, job });
+			}
+		}
+	}
+
+	wake(readUntilMs: number): void {
+		if (readUntilMs >= this.timing.deadlineMs) this.lookedAtDeadline = true;
+		this.sleeping.abort();
+	}
+
+	private async sleepUntil(ms: number): Promise<void> {
+		this.sleeping = new AbortController();
+		await this.clock.sleep(ms - this.clock.now(), this.sleeping.signal);
+	}
+
+	private stop(): void {
+		this.leaving.abort();
+		this.sleeping.abort();
+	}
+
+	private end(id: string, end: JobEnd<J>): void {
+		if (!this.open.delete(id)) return;
+		this.watch.drop(this, id);
+		this.ends.set(id, end);
+		try {
+			if (this.options.onEnd?.(id, end) === 'stop') this.stop();
+		} catch (error) {
+			// It may be another execution whose read brought the news.
+			this.callbackError = error as Error;
+			this.stop();
+		}
+		if (this.open.size === 0) this.stop();
 	}
 }

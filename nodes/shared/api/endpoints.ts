@@ -308,6 +308,7 @@ async function getJson(
 		const body = await readJson(answer);
 		if ('failure' in body) return body;
 		const servedAt = Date.parse(answer.headers.date ?? '');
+		if (servedAt > 0) options.onServerTime?.(servedAt);
 		return { value: { json: body.value, ...(servedAt > 0 ? { servedAt } : {}) } };
 	});
 	if ('failure' in result) throw apiError(ctx.getNode(), result.failure, { doing });

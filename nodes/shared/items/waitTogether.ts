@@ -1,5 +1,5 @@
-import type { Job, JobEnd, JobSource, WaitOptions } from '../account/waitForJobs';
-import { waitForJobs } from '../account/waitForJobs';
+import type { Job } from '../account/jobWatch';
+import type { JobEnd, WaitOptions } from '../account/waitForJobs';
 
 /** The jobs of all items of a node, which are waited for together. */
 export interface JointWait<J extends Job> {
@@ -7,7 +7,7 @@ export interface JointWait<J extends Job> {
 	add(id: string): void;
 	/**
 	 * How the wait for one job ended, as soon as that is known, also while others still render. Who asks
-	 * first begins the wait for all. Rejects as `waitForJobs` does.
+	 * first begins the wait for all. Rejects as the wait does.
 	 */
 	endOf(id: string): Promise<JobEnd<J>>;
 	/** How the wait ended for all jobs. Begins the wait and rejects like {@link endOf}. */
@@ -21,7 +21,7 @@ export interface JointWait<J extends Job> {
  * `run` of each item adds its job, and the rest of each item's work awaits that job's end.
  *
  * ```ts
- * const jobs = waitTogether(source, options);
+ * const jobs = waitTogether(async (ids, options) => await waitForVideos(ctx, ids, options), options);
  * await runItems(ctx, {
  *   run: async (checked) => {
  *     const { id } = await start(checked);
@@ -32,7 +32,10 @@ export interface JointWait<J extends Job> {
  * ```
  */
 export function waitTogether<J extends Job>(
-	source: JobSource<J>,
+	waitFor: (
+		ids: Iterable<string>,
+		options: WaitOptions<J>,
+	) => Promise<ReadonlyMap<string, JobEnd<J>>>,
 	options: WaitOptions<J>,
 ): JointWait<J> {
 	const order = new Set<string>();
@@ -47,8 +50,7 @@ export function waitTogether<J extends Job>(
 			for (const resolve of waiting.get(id) ?? []) resolve(end);
 			return answer;
 		};
-		for (const [id, end] of await waitForJobs(order, source, { ...options, onEnd }))
-			ends.set(id, end);
+		for (const [id, end] of await waitFor(order, { ...options, onEnd })) ends.set(id, end);
 	};
 	const known = () =>
 		new Map([...order].flatMap((id) => (ends.has(id) ? [[id, ends.get(id)!] as const] : [])));

@@ -26,6 +26,18 @@ export function apiError(node: INode, failure: ApiFailure, attempt: Attempt): No
 	return error;
 }
 
+/** The same failure as an error of another node: an answer that several executions share, for one of them. */
+export function errorOf(node: INode, { message, description, httpCode, context }: NodeApiError) {
+	const own = new NodeApiError(node, { message } as JsonObject, {
+		message,
+		description: description ?? undefined,
+		...(httpCode ? { httpCode } : {}),
+	});
+	own.message = message;
+	own.context = { ...context };
+	return own;
+}
+
 /** Whether an error says that something may have been started and billed although no answer tells. */
 export function mayHaveStarted(error: unknown): error is NodeApiError {
 	return error instanceof NodeApiError && error.context.mayHaveStartedAt !== undefined;

@@ -18,6 +18,8 @@ export interface ReadOptions {
 	tries?: number;
 	/** How long rate limits are waited out in all, in ms. Default 5 minutes; 0 with `tries: 1`. */
 	patienceMs?: number;
+	/** Told what the server's clock says with each answer, in ms since 1970. */
+	onServerTime?: (serverMs: number) => void;
 }
 
 /** What a read gives: a value, or why there is none. */

@@ -112,6 +112,7 @@ async function exchangeOnce(
 	const reply = async (answer: Answer, delivery = {}) => {
 		entry.status = answer.status;
 		if (!fault) exchange.answer = answer;
+		response.setHeader('date', new Date(common.now()).toUTCString());
 		await send(response, answer, signal, delivery);
 	};
 	const answerOrRefusal = async () => {

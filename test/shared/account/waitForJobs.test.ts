@@ -1,23 +1,21 @@
 import fc from 'fast-check';
 import { NodeApiError, type INode } from 'n8n-workflow';
 
-import type { Clock } from '../../../nodes/shared/async/clock';
-import {
-	waitForJobs,
-	type Job,
-	type JobEnd,
-	type WaitOptions,
-} from '../../../nodes/shared/account/waitForJobs';
+import { JobWatch, type Job } from '../../../nodes/shared/account/jobWatch';
 import {
 	judgeFailedRead,
 	listable,
 	MAX_FAILED_READS,
-	nextRound,
-	pauseAfter,
 	ROUNDS_WITHOUT_LIST,
 	wantsNextPage,
 } from '../../../nodes/shared/account/pollSchedule';
+import {
+	waitForJobs,
+	type JobEnd,
+	type WaitOptions,
+} from '../../../nodes/shared/account/waitForJobs';
 import { suspensionMs } from '../../../nodes/WaitForVideo/suspend';
+import { VirtualClock } from './virtualClock';
 
 const START = 1_700_000_000_000;
 const TIMING = { pollIntervalMs: 5_000, maxPollIntervalMs: 30_000, timeoutMs: 3_600_000 };
@@ -35,22 +33,8 @@ function apiError(status?: number, retryAfterMs?: number): NodeApiError {
 	const error = new NodeApiError(node, { message: `HTTP ${status ?? 'none'}` });
 	error.httpCode = status === undefined ? null : String(status);
 	if (retryAfterMs !== undefined) error.context.retryAfterMs = retryAfterMs;
+	error.context.mayPass = status === undefined;
 	return error;
-}
-
-/** A clock that only sleeping moves. */
-class HandClock implements Clock {
-	time = START;
-	pauses: number[] = [];
-
-	now() {
-		return this.time;
-	}
-
-	async sleep(ms: number) {
-		this.pauses.push(ms);
-		this.time += ms;
-	}
 }
 
 interface Rendering {
@@ -62,7 +46,8 @@ interface Rendering {
 
 /** An account whose videos render by the clock, and a record of what was asked, round by round. */
 class Account {
-	readonly clock = new HandClock();
+	readonly clock = new VirtualClock(START);
+	readonly watch = new JobWatch<Job>();
 	readonly videos: Rendering[] = [];
 	/** Requests by the time they were sent. */
 	requests: Array<{ at: number; path: string }> = [];
@@ -77,6 +62,7 @@ class Account {
 	}
 
 	source = {
+		node,
 		read: async (id: string) => {
 			await this.ask(id);
 			const video = this.videos.find((one) => one.id === id);
@@ -93,7 +79,7 @@ class Account {
 	/** Waits for `ids` and tells when each was seen to have ended. */
 	async wait(ids: string[], options: Partial<WaitOptions<Job>> = {}, source: object = this.source) {
 		const seenAt = new Map<string, number>();
-		const ends = await waitForJobs<Job>(ids, source as typeof this.source, {
+		const ends = await waitForJobs<Job>(this.watch, ids, source as typeof this.source, {
 			...TIMING,
 			clock: this.clock,
 			onEnd: (id) => void seenAt.set(id, this.clock.now()),
@@ -121,7 +107,7 @@ class Account {
 		this.requests.push({ at: this.clock.now(), path });
 		this.inFlight += 1;
 		this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
-		await new Promise((resolve) => setImmediate(resolve));
+		await this.clock.sleep(0);
 		this.inFlight -= 1;
 		const error = this.fault(path);
 		if (error) throw error;
@@ -136,32 +122,6 @@ const staggered = (count: number, spreadMs: number): Rendering[] =>
 		endsMs: START + ((index + 1) * spreadMs) / count,
 	}));
 const idsOf = (videos: Rendering[]) => videos.map(({ id }) => id);
-
-describe('the pause between rounds', () => {
-	test('grows from the poll interval to the longest pause and stays there', () => {
-		const pauses = [0, 1, 2, 3, 4, 5, 6, 1_000].map((round) => pauseAfter(round, TIMING));
-		expect(pauses).toEqual([5_000, 7_500, 11_250, 16_875, 25_312.5, 30_000, 30_000, 30_000]);
-	});
-
-	test('is never shorter than the poll interval, also when the longest pause is set below it', () => {
-		expect(pauseAfter(0, { pollIntervalMs: 60_000, maxPollIntervalMs: 30_000 })).toBe(60_000);
-		expect(pauseAfter(9, { pollIntervalMs: 60_000, maxPollIntervalMs: 30_000 })).toBe(60_000);
-	});
-
-	const timing = { pollIntervalMs: 5_000, maxPollIntervalMs: 30_000, deadlineMs: 100_000 };
-	test('ends at the deadline with a last look, and there is none after it', () => {
-		expect(nextRound(timing, { round: 5, nowMs: 90_000 })).toEqual({ pauseMs: 10_000, look: true });
-		expect(nextRound(timing, { round: 6, nowMs: 100_000 })).toEqual({ pauseMs: 0, look: false });
-	});
-
-	test('is as long as Retry-After says, and no look breaks that promise at the deadline', () => {
-		const asked = (retryAfterMs: number) =>
-			nextRound(timing, { round: 0, nowMs: 0, rateLimited: true, retryAfterMs });
-		expect(asked(45_000)).toEqual({ pauseMs: 45_000, look: true });
-		expect(asked(1_000)).toEqual({ pauseMs: 30_000, look: true });
-		expect(asked(120_000)).toEqual({ pauseMs: 100_000, look: false });
-	});
-});
 
 test.each([
 	[404, 'unknown'],
@@ -315,7 +275,7 @@ test('the same ID on many items is read once a round', async () => {
 	expect(new Set(account.rounds())).toEqual(new Set([1]));
 });
 
-test('an ID that does not exist is known after the first round, and can end the wait at once', async () => {
+test('an ID that does not exist is known after three reads in three seconds, and can end the wait', async () => {
 	const account = new Account();
 	const videos = staggered(5, 600_000);
 	account.add(...videos);
@@ -324,7 +284,7 @@ test('an ID that does not exist is known after the first round, and can end the 
 	});
 
 	expect(ends.get('typo')!.kind).toBe('unknown');
-	expect(account.clock.pauses).toEqual([]);
+	expect(account.clock.pauses).toEqual([1_000, 2_000]);
 	expect(ends.get('video_4')).toMatchObject({ kind: 'open', job: { status: 'PROCESSING' } });
 });
 
@@ -389,7 +349,11 @@ test('under a rate limit all jobs get their turn, and the rest of a round is not
 		return ++sent > 7 ? apiError(429) : undefined;
 	};
 	const timeoutMs = 6 * 30_000;
-	const { ends } = await account.wait(idsOf(jobs), { timeoutMs }, { read: account.source.read });
+	const { ends } = await account.wait(
+		idsOf(jobs),
+		{ timeoutMs },
+		{ node, read: account.source.read },
+	);
 
 	expect([...ends.values()].filter((end) => 'job' in end && end.job)).toHaveLength(40);
 	expect(Math.max(...account.rounds())).toBeLessThanOrEqual(7 + 5);
@@ -402,7 +366,7 @@ test.each([401, 403])(
 		const videos = staggered(50, 600_000);
 		account.add(...videos);
 		account.fault = () => apiError(status);
-		for (const source of [account.source, { read: account.source.read }]) {
+		for (const source of [account.source, { node, read: account.source.read }]) {
 			account.requests = [];
 			const { ends } = await account.wait(idsOf(videos), {}, source);
 			expect(new Set(kinds(ends))).toEqual(new Set(['unreadable']));
@@ -416,7 +380,7 @@ test('jobs without a list are read with at most five requests at a time', async 
 	const account = new Account();
 	const jobs = staggered(60, 120_000);
 	account.add(...jobs);
-	const { ends } = await account.wait(idsOf(jobs), {}, { read: account.source.read });
+	const { ends } = await account.wait(idsOf(jobs), {}, { node, read: account.source.read });
 
 	expect(account.mostInFlight).toBe(5);
 	expect(kinds(ends).every((kind) => kind === 'read')).toBe(true);
@@ -454,8 +418,9 @@ test('a status that does not exist today means not finished yet', async () => {
 test('a stop ends the wait although a request hangs', async () => {
 	const stop = new AbortController();
 	const waiting = waitForJobs<Job>(
+		new JobWatch(),
 		['a', 'b'],
-		{ read: async () => await new Promise<Job>(() => {}) },
+		{ node, read: async () => await new Promise<Job>(() => {}) },
 		{ ...TIMING, signal: stop.signal },
 	);
 	setImmediate(() => stop.abort());
@@ -465,13 +430,15 @@ test('a stop ends the wait although a request hangs', async () => {
 
 test('what is no answer of the API is not taken for one', async () => {
 	const broken = waitForJobs<Job>(
+		new JobWatch(),
 		['a'],
 		{
+			node,
 			read: async () => {
 				throw new TypeError('credential unusable');
 			},
 		},
-		{ ...TIMING, clock: new HandClock() },
+		{ ...TIMING, clock: new VirtualClock(START) },
 	);
 
 	await expect(broken).rejects.toThrow('credential unusable');
