@@ -26,7 +26,7 @@ async function walk(order: 'asc' | 'desc', limit: number): Promise<string[]> {
 }
 
 it('walks every video once in either order, also those of one second', async () => {
-	const ids = Array.from({ length: 2_345 }, (_, index) => `video_${index}`);
+	const ids = Array.from({ length: 345 }, (_, index) => `video_${index}`);
 	const seeds = ids.map((id, index) => ({ id, created_at: NOW_SECONDS - 1000 + (index >> 2) }));
 	emulator.seedVideos([...seeds].reverse());
 	const ascending = await walk('asc', 100);
@@ -74,8 +74,8 @@ it('serves any page of 100,000 videos without walking them', async () => {
 		Array.from({ length: 100 }, (_, index) => `video_${49_999 - index}`),
 	);
 	const read = performance.now();
-	for (let i = 0; i < 200; i++) await page(`limit=1&after=video_${i * 400 + 1}`);
-	expect(performance.now() - read).toBeLessThan(3_000);
+	for (let i = 0; i < 50; i++) await page(`limit=1&after=video_${i * 1_600 + 1}`);
+	expect(performance.now() - read).toBeLessThan(1_000);
 	expect(emulator.videos()).toEqual([]);
 });
 

@@ -55,20 +55,6 @@ it('tells the seconds to wait when asked to', async () => {
 	});
 });
 
-it('passes a minute in a second at speed 60: 50 videos take 24 seconds', async () => {
-	await withEmulator({ rateLimits: { speed: 60 } }, async (client, pass) => {
-		let seconds = 0;
-		for (let created = 0; created < 50;) {
-			if ((await client.createVideo()).status === 200) created++;
-			else {
-				pass(500);
-				seconds += 0.5;
-			}
-		}
-		expect(seconds).toBe(24);
-	});
-});
-
 it('counts each feature by itself: captions 100 a minute, lists and templates without end', async () => {
 	await withEmulator({ rateLimits: 'real' }, async (client) => {
 		expect(await statuses(2, () => client.createVideo())).toEqual([200, 200]);
