@@ -811,12 +811,13 @@ function live(setting: Setting, events: Event[]): Workflow {
 	return workflow;
 }
 
-test('no completion is missed and none fires twice, in 10,000 random histories', () => {
+/** Other ones in each run; `HISTORIES=100000` in the environment takes a longer look. */
+const HISTORIES = Number(process.env.HISTORIES ?? 2_000);
+
+test('no completion is missed and none fires twice, in any random history', () => {
 	const history = fc.array(event, { minLength: 8, maxLength: 25 });
 	const check = (chosen: Setting, events: Event[]) => void live(chosen, events);
-	fc.assert(fc.property(setting, history, check), {
-		numRuns: 10_000,
-	});
+	fc.assert(fc.property(setting, history, check), { numRuns: HISTORIES });
 }, 300_000);
 
 test('what is proved: the random histories fire, go on in later polls, drop polls and defer deliveries', () => {
