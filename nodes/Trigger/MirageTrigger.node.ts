@@ -6,7 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { mirageIcon } from '../shared/descriptions/fields';
+import { mirageIcon, outputField } from '../shared/descriptions/fields';
 import { fetchTestEvent } from './fetchTestEvent';
 import { pollForCompletions } from './pollForCompletions';
 
@@ -25,9 +25,19 @@ export class MirageTrigger implements INodeType {
 		inputs: [],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
+		hints: [
+			{
+				message:
+					'<b>Fetch Test Event</b> shows the newest video that matches <b>Start When</b> and <b>Source</b>, also one that has started the workflow before. No output means that none of the 1,000 newest videos matches yet.',
+				type: 'info',
+				location: 'outputPane',
+				whenToDisplay: 'afterExecution',
+			},
+		],
 		properties: [
 			{
-				displayName: 'Events',
+				// Not "Events": n8n's node panel would show the node as "Mirage", with an action for each choice.
+				displayName: 'Start When',
 				name: 'events',
 				type: 'multiOptions',
 				required: true,
@@ -50,7 +60,7 @@ export class MirageTrigger implements INodeType {
 					},
 				],
 				description:
-					'What starts the workflow. Each video does so once. Videos that had finished before the workflow was first activated do not.',
+					'What starts the workflow. Each video does so once. Videos that ended before the workflow was first activated do not.',
 			},
 			{
 				displayName: 'Source',
@@ -84,15 +94,11 @@ export class MirageTrigger implements INodeType {
 				description:
 					'Whether to add the file of a completed video to its item. A download that fails is tried again at the next poll.',
 			},
-			{
-				displayName: 'Put Output File in Field',
-				name: 'outputField',
-				type: 'string',
-				required: true,
-				default: 'data',
-				hint: 'The name of the output binary field to put the file in',
-				displayOptions: { show: { downloadVideo: [true] } },
-			},
+			outputField({
+				defaultField: 'data',
+				what: 'the file of a completed video',
+				show: { downloadVideo: [true] },
+			}),
 		],
 	};
 

@@ -1,25 +1,28 @@
+import { MAX_PAGE } from '../shared/api/endpoints';
 import type { Video } from '../shared/api/objects';
 import type { CompletionsState } from './state';
-import { LATE_S, PAGE } from './state';
+import { LATE_S } from './state';
 
 /** What a poll has read so far. */
 export interface Reads {
 	/** Pages of 100, newest first, in the order they were read. */
-	pages: PageRead[];
+	pages: PageAnswer[];
 	/** Videos read one by one; `missing` when the API does not know the ID. */
 	singles: Map<string, Video | 'missing'>;
 }
 
 /** One answer of the list. `refused`: the API does not take this `after`. */
-export interface PageRead {
+export interface PageAnswer {
 	after?: string;
 	videos: Video[] | 'refused';
 }
 
 /** What the person chose, and what the poll can do. */
 export interface Choice {
-	/** Identifies the account as far as n8n can tell: the ID of the credential. */
+	/** The account that is read: a hash of address and key. */
 	account: string;
+	/** The ID of the credential, by which version 1 of the state told accounts apart. */
+	credentialId?: string;
 	/** Whether a video that has ended is to fire. */
 	wanted: (video: Video) => boolean;
 	/** The time of n8n, ms since 1970. */
@@ -36,14 +39,18 @@ export function noReads(): Reads {
 	return { pages: [], singles: new Map() };
 }
 
-/** State, unless it belongs to another account: another credential that sees none of the known videos. */
+/**
+ * State, unless it belongs to another account. With another address or key, the list decides: an account
+ * that shows a known video is the same. Where no video is known, only version 1 with its credential is.
+ */
 export function sameAccount(
 	state: CompletionsState | undefined,
 	reads: Reads,
-	{ account }: Choice,
+	{ account, credentialId }: Choice,
 ): CompletionsState | undefined {
 	if (!state || state.account === account || reads.pages.length === 0) return state;
 	const known = new Set([...state.seen.map(([id]) => id), ...state.open.map(({ id }) => id)]);
+	if (known.size === 0) return state.account === credentialId ? state : undefined;
 	return listedIn(reads).some(({ id }) => known.has(id)) ? state : undefined;
 }
 
@@ -53,8 +60,8 @@ export interface View {
 	listed: Video[];
 	/** The videos of the last page that had any. */
 	lastPage: Video[];
-	/** Whether a listed video, given with its place, is one that the state does not know. */
-	isNew: (video: Video, index: number) => boolean;
+	/** Whether a listed video is one that the state does not know. */
+	isNew: (video: Video) => boolean;
 	/** Whether a listed video is newer than the start of the reading that goes on: the next one judges it. */
 	isLater: (video: Video) => boolean;
 	/** Whether everything newer than what the state knows has been read. */
@@ -66,35 +73,20 @@ export interface View {
 }
 
 export function viewOf(state: CompletionsState, reads: Reads): View {
-	const { floor, crowded, backlog } = state;
+	const { floor, backlog } = state;
 	const seen = new Set(state.seen.map(([id]) => id));
 	const done = new Set(backlog ? [...backlog.seen.map(([id]) => id), ...backlog.atIds] : []);
 	const pages = pagesOf(reads);
-	const lastSeen = pages.listed.findLastIndex(({ id }) => seen.has(id));
 	const isLater = ({ id, created_at: createdAt }: Video) =>
 		backlog !== undefined && createdAt > backlog.at && !seen.has(id) && !done.has(id);
-	const isNew = (video: Video, index: number) => {
-		const { id, created_at: createdAt } = video;
-		if (seen.has(id) || done.has(id) || isLater(video)) return false;
-		// In a second with more videos than are remembered, only their place tells old from new.
-		if (createdAt === floor && crowded) return lastSeen === -1 || index < lastSeen;
-		return createdAt >= floor;
-	};
+	const isNew = (video: Video) =>
+		video.created_at >= floor && !seen.has(video.id) && !done.has(video.id) && !isLater(video);
 	// New videos can share the newest known second or show up late, so one known video is no end yet.
-	const newest = state.seen[0]?.[1] ?? 0;
-	const isKnown = (video: Video) =>
-		seen.has(video.id) ||
-		(crowded &&
-			video.created_at === floor &&
-			!done.has(video.id) &&
-			!isNew(
-				video,
-				pages.listed.findIndex(({ id }) => id === video.id),
-			));
-	const allKnown = pages.lastPage.length > 0 && pages.lastPage.every(isKnown);
-	const end = Math.max(newest - LATE_S, floor);
+	const end = Math.max((state.seen[0]?.[1] ?? 0) - LATE_S, floor);
 	const reached =
-		pages.ended || allKnown || pages.listed.some((video) => createdBefore(video, end));
+		pages.ended ||
+		(pages.lastPage.length > 0 && pages.lastPage.every(({ id }) => seen.has(id))) ||
+		pages.listed.some((video) => createdBefore(video, end));
 	return { ...pages, isNew, isLater, reached };
 }
 
@@ -117,7 +109,7 @@ export function pagesOf(reads: Reads): Omit<View, 'isNew' | 'isLater' | 'reached
 	let lostCursors = 0;
 	for (const { after, videos } of reads.pages) {
 		const fresh = videos === 'refused' ? 0 : videos.filter(({ id }) => !ids.has(id)).length;
-		if (videos !== 'refused' && videos.length < PAGE) {
+		if (videos !== 'refused' && videos.length < MAX_PAGE) {
 			empty = videos.length === 0 ? empty + 1 : 0;
 			// An empty page may also mean that the video of the cursor is gone: ask again from others.
 			ended = videos.length > 0 || after === undefined || empty >= CURSOR_TRIES;

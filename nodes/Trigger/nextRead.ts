@@ -14,7 +14,7 @@ const MAX_PAGES = 50;
 /** Pages that the first poll reads whatever it finds, to see which jobs still render. */
 const FIRST_PAGES = 5;
 
-/** How much older than the newest video a job may be to be looked for beyond {@link FIRST_PAGES}, in s. */
+/** How much older than the newest video the last page must be, in s, for the first poll to end. */
 const FIRST_HORIZON_S = 86_400;
 
 /** Videos that one poll reads one by one. */
@@ -28,12 +28,14 @@ const READ_SPACING = 0.1;
  * after at least one read: nothing is lost, the rest follows in the next poll.
  */
 export function nextRead(
-	stored: CompletionsState | undefined,
+	before: CompletionsState | undefined,
 	reads: Reads,
 	choice: Choice,
 ): ReadRequest | undefined {
-	const state = sameAccount(stored, reads, choice);
-	if (!state) return nextFirstRead(reads);
+	const state = sameAccount(before, reads, choice);
+	if (!state) return nextFirstRead(reads, before);
+	// Another address or key: the newest videos tell whether it is another account.
+	if (reads.pages.length === 0 && state.account !== choice.account) return { page: {} };
 	const capacity = choice.capacity ?? Infinity;
 	const undelivered = state.open.filter(isUndelivered);
 	if (undelivered.length >= capacity) {
@@ -44,7 +46,6 @@ export function nextRead(
 	const view = viewOf(state, reads);
 	const more = reads.pages.length < MAX_PAGES;
 	if (!view.reached) {
-		if (reads.pages.length === 0 && state.account !== choice.account) return { page: {} };
 		const goOn = more && deliverable(view, state, choice) < capacity;
 		const next = goOn && nextPage(view, state);
 		if (next) return { page: next };
@@ -69,8 +70,7 @@ function isNear(due: OpenVideo[], state: CompletionsState, lastPage: Video[]): b
 function deliverable(view: View, state: CompletionsState, { wanted }: Choice): number {
 	const open = new Set(state.open.map(({ id }) => id));
 	return view.listed.filter(
-		(video, index) =>
-			isFinal(video) && (open.has(video.id) || view.isNew(video, index)) && wanted(video),
+		(video) => isFinal(video) && (open.has(video.id) || view.isNew(video)) && wanted(video),
 	).length;
 }
 
@@ -91,14 +91,25 @@ function nextSingle(videos: OpenVideo[], reads: Reads): ReadRequest | undefined 
 	return next && { videoId: next.id };
 }
 
-/** The first poll looks how far down jobs still render, and then never again. */
-function nextFirstRead(reads: Reads): ReadRequest | undefined {
+/**
+ * The first poll finds out how far down jobs still render, and then never again. With another address or
+ * key it also goes down to the time of the videos that were known: none of them on the way, so it is
+ * another account.
+ */
+function nextFirstRead(
+	reads: Reads,
+	before: CompletionsState | undefined,
+): ReadRequest | undefined {
 	const view = pagesOf(reads);
 	const { listed, lastPage, ended } = view;
 	if (ended || reads.pages.length >= MAX_PAGES) return undefined;
 	const [newest, oldest] = [listed[0], listed.at(-1)];
-	const old = newest && oldest && createdBefore(oldest, newest.created_at - FIRST_HORIZON_S);
-	if (reads.pages.length >= FIRST_PAGES && old && lastPage.every(isFinal)) return undefined;
+	const until = Math.min(
+		(newest?.created_at ?? 0) - FIRST_HORIZON_S,
+		...(before?.seen ?? []).map(([, createdAt]) => createdAt),
+	);
+	const enough = reads.pages.length >= FIRST_PAGES && oldest && createdBefore(oldest, until);
+	if (enough && lastPage.every(isFinal)) return undefined;
 	const page = nextPage(view);
 	return page && { page };
 }

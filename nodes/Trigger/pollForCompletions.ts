@@ -1,39 +1,35 @@
 import type { IBinaryData, INodeExecutionData, IPollFunctions } from 'n8n-workflow';
-import { deepCopy } from 'n8n-workflow';
 
+import { accountKeyOf, accountOf } from '../shared/account/account';
+import { unreadableError } from '../shared/api/answers';
 import { getVideo, listVideos } from '../shared/api/endpoints';
+import type { Video } from '../shared/api/objects';
 import { systemClock } from '../shared/async/clock';
-import type { Choice, Reads } from './listView';
-import type { CompletionsState } from './state';
-import type { ReadRequest } from './nextRead';
-import { nextRead } from './nextRead';
-import { noReads } from './listView';
-import { settle } from './settle';
-import { storedState } from './state';
 import { downloadVideo } from '../shared/files/download';
 import { httpStatusOf } from '../shared/transport/errors';
-import type { Video } from '../shared/api/objects';
+import type { DueVideo } from './classify';
+import { classify, keep } from './classify';
+import type { Choice, Reads } from './listView';
+import { noReads, sameAccount } from './listView';
+import type { ReadRequest } from './nextRead';
+import { nextRead } from './nextRead';
+import type { PollTurn } from './pollTurn';
+import { beginPoll } from './pollTurn';
+import type { CompletionsState, OpenVideo } from './state';
 import type { TriggerParameters } from './triggerParameters';
-import { itemOf, triggerParameters } from './triggerParameters';
+import { triggerItem, triggerParameters } from './triggerParameters';
 
 /** Videos that one poll downloads at most: n8n may hold their files in memory until the poll ends. */
 const MAX_DOWNLOADS = 25;
-/** Downloads on their way at the same time. */
-const CONCURRENT_DOWNLOADS = 3;
 /** Polls that try to download a video before its item goes out without the file. */
 const DOWNLOAD_POLLS = 5;
-/** What a poll may take where n8n does not tell, in ms: the figure of n8n 2.41 outside its own scheduler. */
-const DEFAULT_BUDGET_MS = 300_000;
-/** Shares of that after which nothing more is read, and downloads are no longer waited for. */
+/** Shares of the poll's time after which nothing more is read, and downloads are no longer waited for. */
 const READING_SHARE = 0.5;
 const DOWNLOADING_SHARE = 0.8;
 /** The next poll is a repetition anyway, so a failed read is not repeated for long. */
 const READ_OPTIONS = { tries: 2, patienceMs: 5_000 };
 /** Statuses by which an API may say that it does not know an ID. */
 const UNKNOWN_ID = new Set([400, 404, 410, 422]);
-
-/** Polls under way: the static data they work on, and the time by which they are done, ms since 1970. */
-const underWay = new WeakMap<object, number>();
 
 /** What became of the download of a video. */
 type Download = { file: IBinaryData } | { error: Error } | 'unfinished';
@@ -50,56 +46,52 @@ type Download = { file: IBinaryData } | { error: Error } | 'unfinished';
 export async function pollForCompletions(
 	ctx: IPollFunctions,
 ): Promise<INodeExecutionData[][] | null> {
-	const memory = ctx.getWorkflowStaticData('node');
-	const startedAt = systemClock.now();
-	// n8n starts a poll although the one before still downloads: its videos would be fetched twice.
-	if (startedAt < (underWay.get(memory) ?? 0)) return null;
-	const budgetMs = budgetOf(ctx);
-	underWay.set(memory, startedAt + budgetMs);
+	const turn = beginPoll(ctx);
+	if (!turn) return null;
 	try {
-		const parameters = triggerParameters(ctx);
-		const before = memory.completions;
-		const state = storedState(deepCopy(before));
-		const choice: Choice = {
-			account: ctx.getNode().credentials?.mirageApi?.id ?? '',
-			wanted: parameters.wanted,
-			now: startedAt,
-			capacity: parameters.downloads ? MAX_DOWNLOADS : undefined,
-		};
-		const reads = await readVideos(ctx, state, choice, startedAt + budgetMs * READING_SHARE);
-		const { completions } = settle(state, reads, choice);
-		const downloads = await downloadAll(
-			ctx,
-			completions.filter(parameters.needsFile),
-			startedAt + budgetMs * DOWNLOADING_SHARE,
-		);
-
-		// From here to the return nothing waits. Another poll may have written since: then this one is void.
-		if (memory.completions !== before) return null;
-		const undelivered = new Map<string, 'failed' | 'waiting'>();
-		const items: INodeExecutionData[] = [];
-		for (const video of completions) {
-			const item = itemWith(video, downloads.get(video.id), parameters, state);
-			if (typeof item === 'string') undelivered.set(video.id, item);
-			else items.push(item);
-		}
-		memory.completions = settle(state, reads, choice, undelivered).state;
-		return items.length > 0 ? [items] : null;
+		return await pollInTurn(ctx, turn);
 	} finally {
-		underWay.delete(memory);
+		turn.end();
 	}
 }
 
-/** How long n8n lets this poll take, in ms. Older versions do not tell. */
-function budgetOf(ctx: IPollFunctions): number {
-	const { getPollBudgetMs } = ctx as { getPollBudgetMs?: () => number };
-	return getPollBudgetMs?.call(ctx) ?? DEFAULT_BUDGET_MS;
+async function pollInTurn(
+	ctx: IPollFunctions,
+	turn: PollTurn,
+): Promise<INodeExecutionData[][] | null> {
+	const parameters = triggerParameters(ctx);
+	const { state, startedAt, budgetMs } = turn;
+	const choice: Choice = {
+		account: await accountKeyOf(ctx),
+		credentialId: ctx.getNode().credentials?.mirageApi?.id ?? '',
+		wanted: parameters.wanted,
+		now: startedAt,
+		capacity: parameters.downloads ? MAX_DOWNLOADS : undefined,
+	};
+	const reads = await readVideos(ctx, state, choice, startedAt + budgetMs * READING_SHARE);
+	const classified = classify(state, reads, choice);
+	const downloads = await downloadAll(
+		ctx,
+		classified.due.filter(({ video }) => parameters.needsFile(video)),
+		startedAt + budgetMs * DOWNLOADING_SHARE,
+	);
+
+	// From here to the return nothing waits.
+	const undelivered: OpenVideo[] = [];
+	const items: INodeExecutionData[] = [];
+	for (const due of classified.due) {
+		const result = itemOrOpen(due, downloads.get(due.video.id), parameters);
+		if ('json' in result) items.push(result);
+		else undelivered.push(result);
+	}
+	if (!turn.write(keep(classified, undelivered))) return null;
+	return items.length > 0 ? [items] : null;
 }
 
 /**
  * Does the reads that `nextRead` asks for, until the time `deadline`. The first must succeed; a later
- * failure ends the reading, and what was read counts. On the first poll of all, every read must succeed:
- * a job that it does not see rendering would never fire.
+ * failure ends the reading, and what was read counts. On the first poll of an account, every read must
+ * succeed: a job that it does not see rendering would never fire.
  */
 async function readVideos(
 	ctx: IPollFunctions,
@@ -113,7 +105,7 @@ async function readVideos(
 		if (done > 0 && systemClock.now() >= deadline) break;
 		const error = await readOne(ctx, reads, next);
 		if (error !== undefined) {
-			if (done === 0 || !state) throw error;
+			if (done === 0 || !sameAccount(state, reads, choice)) throw error;
 			ctx.logger.warn(`${ctx.getNode().name}: the rest is read in the next poll`, { error });
 			break;
 		}
@@ -130,7 +122,8 @@ async function readOne(ctx: IPollFunctions, reads: Reads, request: ReadRequest):
 			reads.singles.set(videoId, await getVideo(ctx, videoId, READ_OPTIONS));
 		} else {
 			const { after } = request.page;
-			reads.pages.push({ after, videos: await listVideos(ctx, { after }, READ_OPTIONS) });
+			const videos = await listVideos(ctx, { after }, READ_OPTIONS);
+			reads.pages.push({ after, videos: withTimes(ctx, videos) });
 		}
 	} catch (error) {
 		if (!UNKNOWN_ID.has(httpStatusOf(error) ?? 0)) return error;
@@ -142,50 +135,64 @@ async function readOne(ctx: IPollFunctions, reads: Reads, request: ReadRequest):
 }
 
 /**
- * Downloads the files of the first {@link MAX_DOWNLOADS} videos, a few at a time, until the time
- * `deadline`. Never rejects: a download that fails, or is still on its way then, is told as such; the
- * videos that were not begun are not in the result.
+ * A page whose videos all have `created_at`. One that came without a readable time gets its neighbour's:
+ * the list is in the order of creation. Throws `NodeApiError` when no video of the page has one.
+ */
+function withTimes(ctx: IPollFunctions, videos: Video[]): Video[] {
+	const times: (number | undefined)[] = videos.map(({ created_at: createdAt }) => createdAt);
+	const unknown = videos.filter((_, index) => times[index] === undefined).map(({ id }) => id);
+	if (unknown.length === 0) return videos;
+	let time = times.find((each) => each !== undefined);
+	if (time === undefined)
+		throw unreadableError(ctx, 'list videos', 'No video has a time of creation that can be read');
+	ctx.logger.warn(`${ctx.getNode().name}: no readable created_at in ${unknown.join(', ')}`);
+	return videos.map((video, index) => ({ ...video, created_at: (time = times[index] ?? time!) }));
+}
+
+/**
+ * Downloads the files of the first {@link MAX_DOWNLOADS} videos until the time `deadline`. Never rejects
+ * for a file: a download that fails, or is still on its way then, is told as such; the videos that were
+ * not begun are not in the result.
  */
 async function downloadAll(
 	ctx: IPollFunctions,
-	videos: Video[],
+	due: DueVideo[],
 	deadline: number,
 ): Promise<Map<string, Download>> {
-	const downloads = new Map<string, Download>();
-	const queue = videos.slice(0, MAX_DOWNLOADS);
+	const results = new Map<string, Download>();
+	if (due.length === 0) return results;
+	const { downloads } = await accountOf(ctx);
 	const over = new AbortController();
-	const work = async () => {
-		for (let video = queue.shift(); video && !over.signal.aborted; video = queue.shift()) {
-			const { id } = video;
-			downloads.set(id, 'unfinished');
-			try {
-				const file = await downloadVideo(ctx, id);
-				if (!over.signal.aborted) downloads.set(id, { file });
-			} catch (error) {
-				if (!over.signal.aborted) downloads.set(id, { error: error as Error });
-			}
-		}
+	const download = async ({ video: { id } }: DueVideo) => {
+		if (over.signal.aborted) return;
+		results.set(id, 'unfinished');
+		const result: Download = await downloadVideo(ctx, id).then(
+			(file) => ({ file }),
+			(error: Error) => ({ error }),
+		);
+		if (!over.signal.aborted) results.set(id, result);
 	};
-	if (queue.length === 0) return downloads;
-	const all = Promise.all(Array.from({ length: CONCURRENT_DOWNLOADS }, work));
-	await Promise.race([all, systemClock.sleep(deadline - systemClock.now(), over.signal)]);
+	const all = due.slice(0, MAX_DOWNLOADS).map(async (each) => {
+		await downloads(async () => await download(each));
+	});
+	const timeIsUp = systemClock.sleep(deadline - systemClock.now(), over.signal);
+	await Promise.race([Promise.all(all), timeIsUp]);
 	over.abort();
-	return downloads;
+	return results;
 }
 
-/** The item of a completion, or why it must wait for the next poll. */
-function itemWith(
-	video: Video,
+/** The item of a due video, or what to remember when it must wait for the next poll. */
+function itemOrOpen(
+	{ video, open }: DueVideo,
 	download: Download | undefined,
 	parameters: TriggerParameters,
-	state: CompletionsState | undefined,
-): INodeExecutionData | 'failed' | 'waiting' {
-	if (!parameters.needsFile(video)) return itemOf(video, parameters);
-	if (download === undefined) return 'waiting';
+): INodeExecutionData | OpenVideo {
+	if (!parameters.needsFile(video)) return triggerItem(video, parameters);
+	if (download === undefined) return open;
 	if (download !== 'unfinished' && 'file' in download)
-		return itemOf(video, parameters, download.file);
-	const failed = state?.open.find(({ id }) => id === video.id)?.failedDownloads ?? 0;
-	if (failed + 1 < DOWNLOAD_POLLS) return 'failed';
+		return triggerItem(video, parameters, download.file);
+	const failedDownloads = (open.failedDownloads ?? 0) + 1;
+	if (failedDownloads < DOWNLOAD_POLLS) return { ...open, failedDownloads };
 	const reason = download === 'unfinished' ? 'It took too long' : download.error.message;
-	return itemOf({ ...video, download_error: reason }, parameters);
+	return triggerItem({ ...video, download_error: reason }, parameters);
 }

@@ -1,29 +1,41 @@
 import type { Video } from '../shared/api/objects';
 
 /**
- * Which videos have ended since the last poll. Nothing in here does I/O or looks at a clock: a poll asks
- * {@link nextRead} what to read until it needs no more, then {@link settle} turns old state and reads
- * into completions and new state. Same input, same answer, so a poll whose result is lost is simply
- * repeated.
+ * Which videos have ended since the last poll. Nothing in these files does I/O or reads a clock: a poll
+ * asks `nextRead` what to read until it needs no more, `classify` turns state and reads into what is due
+ * and the next state, and `keep` adds what could not be delivered. Same input, same answer, so a poll
+ * whose result is lost is simply repeated.
  *
- * RULE: a video is judged once. It is settled when it is known (in `seen`, or created before `floor`)
- * and not in `open`. Only a video that is not settled can fire, and firing settles it. So what has fired
- * needs no list of its own, and state that is older than the last empty polls decides the same.
+ * RULE: a video is judged once. It is judged when it is known (in `seen`, or created before `floor`) and
+ * not in `open`. Only a video that is not judged can fire, and firing judges it. So what has fired needs
+ * no list of its own, and state that is older than the last empty polls decides the same.
+ *
+ * Three polls; `a` was complete before the first, `b` renders, `c` is made after it:
+ *
+ * ```
+ *            the list shows                           fires   seen       open
+ * 1st poll   b PROCESSING, a COMPLETE                 –       b, a       b
+ * 2nd poll   c PROCESSING, b PROCESSING, a COMPLETE   –       c, b, a    c, b
+ * 3rd poll   c COMPLETE,   b PROCESSING, a COMPLETE   c       c, b, a    b
+ * ```
+ *
+ * Had the file of `c` not arrived in the third poll, `c` would have stayed in `open`, to be read and
+ * delivered by the fourth.
  *
  * Order and age come from the API's own times (`created_at`, Unix seconds). The time of n8n only spaces
  * out the reads of jobs that take long.
  */
 export interface CompletionsState {
-	version: 1;
-	/** The credential that was used, so that another account's history is not taken for news. */
+	version: 2;
+	/** Address and key as a hash (`accountKeyOf`), so that another account's history is not taken for news. */
 	account: string;
+	/** Polls that have fired. Of two states of a node, the one with more is the newer. */
+	firings: number;
 	/** The newest videos that were seen, newest first. */
 	seen: SeenVideo[];
 	/** Videos created before this second count as seen. 0: none do. */
 	floor: number;
-	/** Whether more videos were created in the very second `floor` than `seen` holds. */
-	crowded: boolean;
-	/** Videos that are known and not settled. */
+	/** Videos that are known and not judged. */
 	open: OpenVideo[];
 	/** Set while a reading that did not get down to what is known goes on in the next poll. */
 	backlog?: Backlog;
@@ -57,11 +69,8 @@ export interface Backlog {
 	tail: string[];
 }
 
-/** Largest page of the API (OpenAPI document: `limit`). */
-export const PAGE = 100;
-
-/** IDs to remember: as many as a page holds, so that a page of known videos is told by its IDs. */
-const SEEN = PAGE;
+/** IDs to remember: as many as a page of the API holds, so that a page of known videos is told by its IDs. */
+const SEEN = 100;
 
 /** IDs to remember when more than {@link SEEN} videos share a second, or were made within {@link LATE_S}. */
 const MAX_SEEN = 500;
@@ -72,23 +81,36 @@ const MAX_OPEN = 1_000;
 /** A video may show up in the list this much later than newer ones did, in s, and is still found. */
 export const LATE_S = 10;
 
-/** Reads stored state. `undefined` for none, and for anything that is not such state: the next poll is the first. */
-export function storedState(value: unknown): CompletionsState | undefined {
+/**
+ * Reads state as n8n kept it. `undefined` for none, and for anything that is not such state: the next poll
+ * is the first. Version 1 told accounts apart by the ID of the credential, which stays in `account`.
+ */
+export function parseState(value: unknown): CompletionsState | undefined {
 	if (typeof value !== 'object' || value === null) return undefined;
-	const { version, account, seen, floor, crowded, open } = value as Partial<CompletionsState>;
-	const sound =
-		version === 1 &&
-		typeof account === 'string' &&
-		typeof floor === 'number' &&
-		typeof crowded === 'boolean' &&
-		Array.isArray(seen) &&
-		Array.isArray(open);
-	return sound ? (value as CompletionsState) : undefined;
+	const { version, account, floor, seen, open, backlog } = value as Partial<CompletionsState>;
+	const { firings = 0 } = value as Partial<CompletionsState>;
+	if (
+		![1, 2].includes(Number(version)) ||
+		typeof account !== 'string' ||
+		typeof firings !== 'number' ||
+		typeof floor !== 'number' ||
+		!Array.isArray(seen) ||
+		!Array.isArray(open)
+	)
+		return undefined;
+	// Version 1 knew of a second with more videos than it remembered: all of that second count as seen.
+	const { crowded } = value as { crowded?: unknown };
+	const state = { version: 2 as const, account, firings, seen, floor, open };
+	return {
+		...state,
+		...(crowded === true ? { floor: floor + 1 } : {}),
+		...(backlog ? { backlog } : {}),
+	};
 }
 
 export const isUndelivered = (video: OpenVideo) => video.failedDownloads !== undefined;
 
-export type Zone = Pick<CompletionsState, 'seen' | 'floor' | 'crowded'>;
+export type KnownVideos = Pick<CompletionsState, 'seen' | 'floor'>;
 
 export const seenOf = ({ id, created_at: createdAt }: Video): SeenVideo => [id, createdAt];
 
@@ -96,17 +118,19 @@ export const seenOf = ({ id, created_at: createdAt }: Video): SeenVideo => [id, 
  * The newest videos to remember: {@link SEEN}, those of the last {@link LATE_S} seconds and whole seconds,
  * as long as these are not more than {@link MAX_SEEN}.
  */
-export function newestOf(videos: SeenVideo[], floor: number, crowded: boolean): Zone {
+export function newestOf(videos: SeenVideo[], floor: number): KnownVideos {
 	const sorted = [...new Map(videos.map((video) => [video[0], video])).values()].sort(
 		(a, b) => b[1] - a[1],
 	);
-	if (sorted.length <= SEEN) return { seen: sorted, floor, crowded };
+	if (sorted.length <= SEEN) return { seen: sorted, floor };
 	const oldest = Math.min(sorted[SEEN - 1]![1], sorted[0]![1] - LATE_S);
-	const kept = sorted.filter(([, createdAt]) => createdAt >= oldest);
-	const seen = kept.slice(0, MAX_SEEN);
-	const next = kept[MAX_SEEN];
-	const cut = Math.max(floor, next ? seen.at(-1)![1] : oldest);
-	return { seen, floor: cut, crowded: next?.[1] === cut || (crowded && cut === floor) };
+	const next = sorted[MAX_SEEN];
+	// Of a second that is cut in two, the videos that are left out count as seen as well.
+	const cut = next && next[1] >= oldest ? next[1] + 1 : oldest;
+	return {
+		seen: sorted.slice(0, MAX_SEEN).filter(([, createdAt]) => createdAt >= oldest),
+		floor: Math.max(floor, cut),
+	};
 }
 
 /** At most {@link MAX_OPEN}; those that wait for their file stay, of the others the newest. */

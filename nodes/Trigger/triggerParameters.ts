@@ -29,9 +29,13 @@ export function triggerParameters(ctx: IPollFunctions): TriggerParameters {
 	const events = [ctx.getNodeParameter('events', [])].flat().map(String);
 	const statuses = new Set(events.map((event) => STATUS_OF_EVENT[event]));
 	if (statuses.size === 0 || statuses.has(undefined))
-		throw new NodeOperationError(ctx.getNode(), 'Events holds none that this trigger knows', {
-			description: 'Choose at least one event: completed, failed or cancelled.',
-		});
+		throw new NodeOperationError(
+			ctx.getNode(),
+			'Start When holds no event that this trigger knows',
+			{
+				description: 'Choose at least one event: completed, failed or cancelled.',
+			},
+		);
 	const source = ctx.getNodeParameter('source', 'all');
 	const downloads = ctx.getNodeParameter('downloadVideo', false) === true;
 	const outputField = String(ctx.getNodeParameter('outputField', 'data')).trim();
@@ -51,7 +55,7 @@ export function triggerParameters(ctx: IPollFunctions): TriggerParameters {
 }
 
 /** The item for a video: the API's object, and its file if there is one. */
-export function itemOf(
+export function triggerItem(
 	video: Video,
 	{ outputField }: TriggerParameters,
 	file?: IBinaryData,

@@ -132,6 +132,7 @@ const restore = (text: string): StoredExecution => {
 };
 
 let executions = 0;
+let polledWorkflows = 0;
 const optionsOf = new WeakMap<RunResult, RunOptions>();
 
 /**
@@ -279,7 +280,19 @@ export interface PollOptions {
 	/** `activate` is the poll when the workflow is switched on. Default: `update` or `manual`. */
 	activation?: 'init' | 'create' | 'update' | 'activate' | 'manual' | 'leadershipChange';
 	binaryMode?: BinaryMode;
+	/**
+	 * Who runs the poll: n8n's memory (default), n8n 2.41's durable scheduler, or that with durable cursors.
+	 * The scheduler gives a poll 36 s; with cursors the static data is a plain copy.
+	 */
+	scheduling?: Scheduling;
+	/** Polls of the same workflow and node know of each other. Default: every call has its own. */
+	workflowId?: string;
+	/** Default: the node's type. */
+	nodeName?: string;
 }
+
+/** How n8n runs polls; the flags of n8n 2.41 are in `docs/trigger.md`. */
+export type Scheduling = 'memory' | 'scheduler' | 'cursors';
 
 /** What a poll gave. */
 export interface PollResult {
@@ -287,7 +300,10 @@ export interface PollResult {
 	items: INodeExecutionData[] | null;
 	/** The node's static data in n8n's memory after the poll. */
 	staticData: IDataObject;
-	/** The node's static data in n8n's database after the poll: a manual or empty poll saves nothing. */
+	/**
+	 * The node's static data in n8n's database after the poll: a manual poll saves nothing, an empty one
+	 * only with durable cursors.
+	 */
 	savedStaticData: IDataObject;
 	error?: Error;
 	/** Content of an item's file. */
@@ -297,10 +313,12 @@ export interface PollResult {
 /** Runs a polling trigger once, in n8n's real `PollContext` over real static data. */
 export async function poll(options: PollOptions): Promise<PollResult> {
 	const mode = options.mode ?? 'trigger';
-	const node = buildNode({ type: options.node ?? 'mirageTrigger', parameters: options.parameters });
+	const type = options.node ?? 'mirageTrigger';
+	const node = buildNode({ name: options.nodeName, type, parameters: options.parameters });
 	const before = copy(options.staticData ?? {});
+	const scheduling = options.scheduling ?? 'memory';
 	const workflow = new Workflow({
-		id: WORKFLOW_ID,
+		id: options.workflowId ?? `polled-workflow-${(polledWorkflows += 1)}`,
 		nodes: [node],
 		connections: {},
 		active: mode === 'trigger',
@@ -314,6 +332,10 @@ export async function poll(options: PollOptions): Promise<PollResult> {
 		mode,
 		options.activation ?? (mode === 'manual' ? 'manual' : 'update'),
 	);
+	// As n8n 2.41 does it in `trigger-execution-context.factory.js`; n8n 1 has neither.
+	if (scheduling !== 'memory') Object.assign(context, { getPollBudgetMs: () => 36_000 });
+	const data = scheduling === 'cursors' ? copy(before) : workflow.getStaticData('node', node);
+	Object.assign(context, { getWorkflowStaticData: () => data });
 	const nodeType = nodeTypes.getByNameAndVersion(node.type) as INodeType;
 
 	return await withBinaryMode(options.binaryMode ?? 'memory', async () => {
@@ -327,12 +349,15 @@ export async function poll(options: PollOptions): Promise<PollResult> {
 		} finally {
 			await workflow.expression.releaseIsolate();
 		}
-		const staticData = copy(workflow.getStaticData('node', node));
+		const staticData = copy(data);
 		return {
 			items,
 			error,
 			staticData,
-			savedStaticData: items !== null && mode === 'trigger' ? staticData : before,
+			savedStaticData:
+				mode === 'trigger' && (items !== null || (scheduling === 'cursors' && !error))
+					? staticData
+					: before,
 			file: async (item, field) => {
 				const binary = item?.binary?.[field];
 				if (!binary) throw new UnexpectedError(`The item has no file "${field}"`);

@@ -12,6 +12,23 @@ const DUE_MS = 60_000;
 const LONG_RENDER_MS = 100_000;
 const SHORT_RENDER_MS = 5_000;
 
+/** n8n 2's own scheduler, which is on by default from 2.45. */
+const SCHEDULER = {
+	N8N_SCHEDULER_ENABLED: 'true',
+	N8N_SCHEDULER_POLL_TRIGGERS_ENABLED: 'true',
+	N8N_USE_WORKFLOW_PUBLICATION_SERVICE: 'true',
+};
+const SCHEDULING = {
+	'from memory': {},
+	'by the scheduler': SCHEDULER,
+	'by the scheduler with durable cursors': {
+		...SCHEDULER,
+		N8N_POLLER_DURABLE_CURSORS_ENABLED: 'true',
+	},
+};
+const LISTENERS = 3;
+const EVERY_MINUTE = { pollTimes: { item: [{ mode: 'everyMinute' }] } };
+
 /** n8n looks for due executions, and polls, once a minute; so both lines wait at the same time. */
 describe('A power cut', { concurrency: true }, () => {
 	for (const version of N8N_VERSIONS) {
@@ -34,10 +51,7 @@ describe('A power cut', { concurrency: true }, () => {
 						{
 							name: 'Mirage Trigger',
 							type: 'mirageTrigger',
-							parameters: {
-								pollTimes: { item: [{ mode: 'everyMinute' }] },
-								downloadVideo: true,
-							},
+							parameters: { ...EVERY_MINUTE, downloadVideo: true },
 						},
 					],
 					credential,
@@ -120,6 +134,80 @@ describe('A power cut', { concurrency: true }, () => {
 				const polls = lists();
 				await until('one more poll', DUE_MS + 30_000, () => (lists() > polls ? true : undefined));
 				assert.deepEqual(firedIds(await fired()), [quickVideo!.id, slowVideo!.id]);
+			});
+		});
+	}
+});
+
+describe('A power cut while polls are due', { concurrency: true }, () => {
+	for (const [scheduling, env] of Object.entries(SCHEDULING)) {
+		test(`n8n 2.41.1 polls ${scheduling}`, { timeout: 12 * 60_000 }, async (t) => {
+			const { server, emulator, credential, close } = await openStage('2.41.1', {
+				server: { env },
+			});
+			t.after(close);
+			const seed = (name: string, count: number) => {
+				const ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
+				const createdAt = Math.floor(Date.now() / 1000);
+				emulator.seedVideos(ids.map((id) => ({ id, created_at: createdAt })));
+				return ids;
+			};
+			seed('old', 150);
+			const listeners = await Promise.all(
+				Array.from({ length: LISTENERS }, async (_, index) => {
+					const trigger = {
+						name: 'Mirage Trigger',
+						type: 'mirageTrigger',
+						parameters: EVERY_MINUTE,
+					};
+					return await server.importWorkflow(chain(`Listener ${index}`, [trigger], credential));
+				}),
+			);
+			for (const { id } of listeners) await server.activate(id);
+			/** The videos that every listener has fired for, in order. */
+			const fired = async () =>
+				await Promise.all(
+					listeners.map(async ({ id }) => {
+						const executions = await server.listExecutions(id);
+						const ended = await Promise.all(
+							executions.map(async (execution) => await server.readExecution(execution.id)),
+						);
+						return ended.flatMap((execution) =>
+							itemsOf(execution, 'Mirage Trigger').map(({ json }) => String(json.id)),
+						);
+					}),
+				);
+			const haveFired = async (count: number) =>
+				(await fired()).every((ids) => new Set(ids).size >= count) ? true : undefined;
+
+			const before = seed('before', 100);
+			await until('every listener has fired', 3 * DUE_MS, async () => await haveFired(100), 2_000);
+			const lists = () => emulator.requests.filter(({ path }) => path.startsWith('/v1/videos?'));
+			const pollsAfter = async (what: string, count: number) => {
+				const polls = lists().length;
+				await until(what, 3 * DUE_MS, () => (lists().length >= polls + count ? true : undefined));
+			};
+			// Polls take long from now on, so that those which n8n makes up for run beside the next.
+			const meanwhile = seed('meanwhile', 112);
+			emulator.fault({
+				route: 'GET /v1/videos',
+				times: Infinity,
+				fault: { kind: 'delay', ms: 3_000 },
+			});
+			await pollsAfter('a poll is under way', 1);
+			await server.restart({ signal: 'SIGKILL' });
+			await until('every listener has fired again', 5 * DUE_MS, () => haveFired(212), 2_000);
+			await pollsAfter('each has polled once more', 2 * LISTENERS);
+
+			await t.test('every listener fires once for each video, none twice', async () => {
+				for (const ids of await fired())
+					assert.deepEqual([...ids].sort(), [...before, ...meanwhile].sort());
+				figure('The trigger across a power cut', {
+					'n8n 2.41.1 polls': scheduling,
+					'trigger nodes': String(LISTENERS),
+					'videos for each': '212',
+					'fired twice': '0',
+				});
 			});
 		});
 	}

@@ -141,6 +141,10 @@ const NOTES: Record<string, string> = {
 	'A suspended wait across a power cut': [
 		'The server is ended by SIGKILL while the execution is stored, and started again. Exactly one job is at the emulator.',
 	].join('\n'),
+	'The trigger across a power cut': [
+		'Three active workflows, each with a trigger. 112 videos have ended when the server is ended by SIGKILL in the middle of their polls;',
+		'it is started again at once. The scheduler and its durable cursors are what n8n turns on by default from 2.45, or recommends.',
+	].join('\n'),
 	'The pipeline on both lines': [
 		'Each row compares every file that goes to Mirage and comes back by SHA-256, and searches the database, the files and the log of n8n for',
 		"the API key. *default* is n8n's memory. n8n 1 has no binary data in its database.",

@@ -156,6 +156,19 @@ it('every action can be used by an agent, and the trigger cannot', () => {
 	expect(actions).toHaveLength(6);
 });
 
+it('the trigger is called a trigger in the node panel, and "trigger mirage" finds it', () => {
+	const { name, properties } = allNodes.find(({ description }) =>
+		description.group.includes('trigger'),
+	)!.description;
+	// n8n makes an action of each choice of such a parameter, and takes "Trigger" out of the node's name.
+	for (const { displayName } of properties)
+		expect(displayName).not.toMatch(/^(event|events|trigger on)$/i);
+	const codex = JSON.parse(
+		readFileSync(join(folderOf(name), 'MirageTrigger.node.json'), 'utf8'),
+	) as { alias: string[] };
+	expect(codex.alias).toContain('Trigger Mirage');
+});
+
 it('nodes that cost money say so in the panel', () => {
 	for (const name of ['mirageCreateVideo', 'mirageAddCaptions']) {
 		const { properties } = allNodes.find(

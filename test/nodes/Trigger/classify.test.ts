@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import type { Choice, Reads } from '../../../nodes/Trigger/listView';
 import type { CompletionsState } from '../../../nodes/Trigger/state';
 import type { ReadRequest } from '../../../nodes/Trigger/nextRead';
-import type { Undelivered } from '../../../nodes/Trigger/settle';
+import type { DueVideo } from '../../../nodes/Trigger/classify';
 import { nextRead } from '../../../nodes/Trigger/nextRead';
 import { noReads } from '../../../nodes/Trigger/listView';
-import { settle } from '../../../nodes/Trigger/settle';
-import { storedState } from '../../../nodes/Trigger/state';
+import { classify, keep } from '../../../nodes/Trigger/classify';
+import type { OpenVideo } from '../../../nodes/Trigger/state';
+import { parseState } from '../../../nodes/Trigger/state';
 import type { Video } from '../../../nodes/shared/api/objects';
 
 const PAGE = 100;
@@ -38,8 +39,9 @@ class Account {
 	create(count = 1, fields: Partial<Video> = {}): string[] {
 		const ids: string[] = [];
 		for (let i = 0; i < count; i++) {
-			// Beyond a page of one second, random order would hide what is new (docs/trigger.md, Limits).
-			if (this.shuffledTies && this.newerThan(this.now) >= 80) this.now++;
+			// Of a second with more videos than that, one may be missed (docs/trigger.md, Limits).
+			const most = this.shuffledTies ? 80 : 400;
+			if (fields.created_at === undefined && this.newerThan(this.now) >= most) this.now++;
 			const created_at = fields.created_at ?? this.now;
 			const number = ++this.created;
 			const id = `${this.prefix}${number}`;
@@ -92,7 +94,8 @@ interface PollOptions {
 	wanted?: (video: Video) => boolean;
 	capacity?: number;
 	account?: string;
-	undelivered?: (completions: Video[]) => Undelivered;
+	/** What of the videos that are due cannot be delivered. */
+	undelivered?: (due: DueVideo[]) => OpenVideo[];
 	/** Runs after every read, as the world does. */
 	between?: (readsDone: number) => void;
 	/** End the reading after as many reads, as a failed page does. */
@@ -135,13 +138,14 @@ class Workflow {
 				this.voidPolls++;
 				return [];
 			}
-			const { completions } = settle(before, reads, choice);
-			const kept = options.undelivered?.(completions);
-			const { completions: due, state } = settle(before, reads, choice, kept);
-			this.memory = storedState(JSON.parse(JSON.stringify(state)));
+			const classified = classify(before, reads, choice);
+			const kept = options.undelivered?.(classified.due) ?? [];
+			const state = keep(classified, kept);
+			this.memory = parseState(JSON.parse(JSON.stringify(state)));
 			if (state.backlog) this.backlogs++;
-			this.deferred += kept?.size ?? 0;
-			const ids = due.map(({ id }) => id);
+			this.deferred += kept.length;
+			const open = new Set(kept.map(({ id }) => id));
+			const ids = classified.due.map(({ video }) => video.id).filter((id) => !open.has(id));
 			this.fired.push(...ids);
 			if (ids.length > 0) this.saved = this.memory;
 			return ids;
@@ -252,11 +256,16 @@ describe('what a user would lose', () => {
 		},
 	);
 
-	test('a video among thousands of the very same second', () => {
+	test('peace: thousands of videos of one second fire no second time, and what comes after them fires', () => {
 		const { account, workflow } = setUp();
-		account.create(20_000, { status: 'COMPLETE' });
+		const oneSecond = { status: 'COMPLETE', created_at: account.now };
+		account.create(20_000, oneSecond);
 		workflow.activate();
 		expect(workflow.requestsOf(() => workflow.poll())).toBe(1);
+		// 500 videos of one second are told apart (docs/trigger.md, Limits): these may be missed.
+		account.create(150, oneSecond);
+		expect(workflow.poll()).toEqual([]);
+		account.now += 1;
 		const ids = account.create(150, { status: 'COMPLETE' });
 		expect(workflow.poll().sort()).toEqual(ids.sort());
 		expect(workflow.poll()).toEqual([]);
@@ -498,12 +507,12 @@ describe('what a user would lose', () => {
 		expect(workflow.poll({ account: 'new key' })).toEqual([]);
 	});
 
-	test('videos, because the stored state is not what the trigger wrote', () => {
+	test('videos, because the state at hand is not what the trigger wrote', () => {
 		for (const value of [undefined, null, 'x', [], {}, { version: 2 }, { version: 1, seen: [] }])
-			expect(storedState(value)).toBeUndefined();
+			expect(parseState(value)).toBeUndefined();
 		const { workflow } = setUp();
 		workflow.activate();
-		expect(storedState(workflow.memory)).toBe(workflow.memory);
+		expect(parseState(workflow.memory)).toEqual(workflow.memory);
 	});
 
 	test('a backlog of downloads: what one poll cannot deliver comes with the next, and nothing twice', () => {
@@ -517,8 +526,7 @@ describe('what a user would lose', () => {
 		const fired: string[] = [];
 		for (let polls = 0; polls < 20; polls++) {
 			workflow.pass(60);
-			const rest = (completions: Video[]) =>
-				new Map(completions.slice(25).map(({ id }) => [id, 'waiting'] as const));
+			const rest = (due: DueVideo[]) => due.slice(25).map(({ open }) => open);
 			const requests = workflow.requestsOf(() =>
 				fired.push(...workflow.poll({ capacity: 25, undelivered: rest })),
 			);
@@ -679,18 +687,13 @@ function live(setting: Setting, events: Event[]): Workflow {
 	const options: PollOptions = {
 		wanted: ({ status }) => setting.wanted.includes(status),
 		capacity: setting.capacity,
-		undelivered: (completions) =>
-			new Map(
-				setting.capacity === undefined
-					? []
-					: completions.flatMap(({ id }, index): [string, 'failed' | 'waiting'][] =>
-							index >= setting.capacity!
-								? [[id, 'waiting']]
-								: ++failures % 7 === 0
-									? [[id, 'failed']]
-									: [],
-						),
-			),
+		undelivered: (due) =>
+			due.flatMap(({ open }, index) => {
+				if (setting.capacity === undefined) return [];
+				if (index >= setting.capacity) return [open];
+				const failedDownloads = (open.failedDownloads ?? 0) + 1;
+				return ++failures % 7 === 0 ? [{ ...open, failedDownloads }] : [];
+			}),
 	};
 	const create = (count: number, fields?: Partial<Video>) => {
 		const ids = account.create(count, fields);
