@@ -6,6 +6,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
+import { accountOf } from '../shared/account/account';
 import {
 	getCaptionTemplate,
 	getVideo,
@@ -326,5 +327,7 @@ async function downloaded(
 			},
 		);
 	const { json, binary } = ctx.getInputData()[itemIndex]!;
-	return { json, binary: { ...binary, [field]: await downloadVideo(ctx, videoId) } };
+	const { downloads } = await accountOf(ctx);
+	const file = await downloads(async () => await downloadVideo(ctx, videoId));
+	return { json, binary: { ...binary, [field]: file } };
 }

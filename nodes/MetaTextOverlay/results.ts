@@ -1,4 +1,4 @@
-import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import type { IBinaryData, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 import { accountOf } from '../shared/account/account';
@@ -100,17 +100,29 @@ async function textsOf(
 	const { itemIndex, overlayId, texts = [], fileField } = wanted;
 	const results = resultsIn(overlay);
 	const count = Math.max(texts.length, ...[...results.keys()].map((index) => index + 1));
+	const places = Array.from({ length: count }, (_, index) => index);
+	const textAt = (index: number) => results.get(index)?.text ?? texts[index];
+	const problems = places.map((index) => textError(ctx, wanted, overlay, index, textAt(index)));
+	const first = problems.find(Boolean);
+	if (first && !ctx.continueOnFail()) throw first;
+	const files = await Promise.all(
+		places.map(async (index) =>
+			fileField && !problems[index]
+				? await fileOfText(ctx, wanted, results.get(index)!, index)
+				: undefined,
+		),
+	);
 	const output: INodeExecutionData[] = [];
-	for (let index = 0; index < count; index++) {
-		throwIfCancelled(ctx);
+	for (const index of places) {
+		const text = textAt(index);
 		const result = results.get(index);
-		const text = result?.text ?? texts[index];
 		const json = { index, ...(text ? { text } : {}), ...(result && jsonOf(result)), id: overlayId };
-		const end = await oneText(ctx, wanted, overlay, index, text);
-		if ('error' in end) {
-			if (!ctx.continueOnFail()) throw end.error;
-			output.push(failedItem(ctx, json, end.error));
-		} else output.push({ json, ...(end.file ? { binary: { [fileField!]: end.file } } : {}) });
+		const file = files[index];
+		const error = problems[index] ?? (file && 'error' in file ? file.error : undefined);
+		if (error && !ctx.continueOnFail()) throw error;
+		if (error) output.push(failedItem(ctx, json, error));
+		else if (!file || 'error' in file) output.push({ json });
+		else output.push({ json, binary: { [fileField!]: file.file } });
 	}
 	// A job that ended early has no results for some texts; they must not go missing without a word.
 	const allFine = [...results.values()].every(({ status }) => status === 'COMPLETE');
@@ -126,26 +138,16 @@ async function textsOf(
 	return output;
 }
 
-/** The file of one text where one is wanted, or what is wrong with the text. */
-async function oneText(
+/** What is wrong with one text, if anything. */
+function textError(
 	ctx: IExecuteFunctions,
-	{ itemIndex, overlayId, fileField }: WantedOverlay,
+	wanted: WantedOverlay,
 	overlay: TextOverlay,
 	index: number,
 	text: string | undefined,
-) {
-	const withWords = (words: string) => ({
-		error: new NodeOperationError(
-			ctx.getNode(),
-			`Text ${index + 1}${text ? ` ("${text}")` : ''} of text overlay "${overlayId}" ${words} [item ${itemIndex}]`,
-			{
-				itemIndex,
-				description:
-					'The job was billed. To get its other texts, set "On Error" to "Continue" in the settings of this node and read the job with the operation "Get", which costs nothing.',
-			},
-		),
-	});
+): NodeOperationError | undefined {
 	const result = resultsIn(overlay).get(index);
+	const withWords = (words: string) => errorOfText(ctx, wanted, index, text, words);
 	if (!result)
 		return withWords(
 			overlay.status === 'COMPLETE'
@@ -153,17 +155,56 @@ async function oneText(
 				: `was not rendered: the job ended as ${overlay.status}`,
 		);
 	const { status, error } = result;
-	if (status !== 'COMPLETE') return withWords(`failed${error ? `: ${reasonOf(error)}` : ''}`);
-	if (!fileField) return { file: undefined };
-	// Addresses are signed for a while: each try reads the job anew.
-	const address = async () =>
-		resultsIn(await getTextOverlay(ctx, overlayId)).get(index)?.video_url ?? '';
+	return status === 'COMPLETE'
+		? undefined
+		: withWords(`failed${error ? `: ${reasonOf(error)}` : ''}`);
+}
+
+/** The file of a rendered text, fetched beside others of the account, or why there is none. */
+async function fileOfText(
+	ctx: IExecuteFunctions,
+	wanted: WantedOverlay,
+	{ text, video_url: known }: TextOverlayResult,
+	index: number,
+): Promise<{ file: IBinaryData } | { error: NodeOperationError }> {
+	const { overlayId } = wanted;
 	const { downloads } = await accountOf(ctx);
+	// Addresses are signed for a while: only where a try has failed, the job is read anew.
+	let next = known;
+	const address = async () => {
+		const url = next ?? resultsIn(await getTextOverlay(ctx, overlayId)).get(index)?.video_url ?? '';
+		next = undefined;
+		return url;
+	};
 	try {
 		const fileName = `${overlayId}-${index + 1}.mp4`;
-		return { file: await downloads(async () => await downloadRendered(ctx, address, fileName)) };
+		return {
+			file: await downloads(async () => {
+				throwIfCancelled(ctx);
+				return await downloadRendered(ctx, address, fileName);
+			}),
+		};
 	} catch (problem) {
 		throwIfCancelled(ctx);
-		return withWords(`is rendered, but could not be downloaded: ${(problem as Error).message}`);
+		const words = `is rendered, but could not be downloaded: ${(problem as Error).message}`;
+		return { error: errorOfText(ctx, wanted, index, text, words) };
 	}
+}
+
+function errorOfText(
+	ctx: IExecuteFunctions,
+	{ itemIndex, overlayId }: WantedOverlay,
+	index: number,
+	text: string | undefined,
+	words: string,
+): NodeOperationError {
+	return new NodeOperationError(
+		ctx.getNode(),
+		`Text ${index + 1}${text ? ` ("${text}")` : ''} of text overlay "${overlayId}" ${words} [item ${itemIndex}]`,
+		{
+			itemIndex,
+			description:
+				'The job was billed. To get its other texts, set "On Error" to "Continue" in the settings of this node and read the job with the operation "Get", which costs nothing.',
+		},
+	);
 }

@@ -348,3 +348,25 @@ it('an agent can list videos', async () => {
 	expect(run.outputs('toolCaller')[0]!.json.answer).toContain('video_2');
 	expect(run.outputs('toolCaller')[0]!.json.answer).not.toContain('video_0');
 });
+
+it('executions side by side download at most three files of an account at a time', async () => {
+	seed(4);
+	const contents = () => mirage.requests.filter(({ server }) => server === 'content');
+	const download = async () =>
+		await list(
+			{ operation: 'download', videoId: byId('={{ $json.id }}') },
+			numbered(0, 3).map((id) => ({ json: { id } })),
+		);
+	mirage.fault({ route: 'content', times: Infinity, fault: { kind: 'delay', ms: 100 } });
+	const both = Promise.all([download(), download()]);
+	let most = 0;
+	let over = false;
+	void both.finally(() => (over = true));
+	while (!over) {
+		most = Math.max(most, contents().filter(({ status }) => status === undefined).length);
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+	expect((await both).map((run) => idsOf(run))).toEqual([numbered(0, 3), numbered(0, 3)]);
+	expect(contents()).toHaveLength(8);
+	expect(most).toBe(3);
+});

@@ -525,3 +525,37 @@ it('an agent can start one', async () => {
 	expect(run.outputs('toolCaller')[0]!.json.answer).toContain(mirage.overlays()[0]!.id);
 	expect(posts()[0]!.fields!.texts).toEqual(['Only today']);
 });
+
+describe('the files of a job', () => {
+	it('are fetched side by side, three at a time in an account, after one read of the job', async () => {
+		let arrived = 0;
+		await start({
+			onRequest: ({ server }) => {
+				if (server === 'content')
+					arrived ||= mirage.requests.filter((each) => each.server === 'content').length;
+			},
+		});
+		mirage.fault({ route: 'content', times: 4, fault: { kind: 'delay', ms: 200 } });
+		const run = await overlay(texts('One', 'Two', 'Three', 'Four'));
+		expect(run.error?.message).toBeUndefined();
+		expect(run.outputs().map(({ json }) => json.text)).toEqual(['One', 'Two', 'Three', 'Four']);
+		expect(arrived).toBe(3);
+		expect(reads()).toHaveLength(1);
+	});
+
+	it('are fetched from an address that is read anew when the first has expired', async () => {
+		mirage.fault({ route: 'content', times: 1, fault: { kind: 'status', status: 403 } });
+		const run = await overlay(texts('One', 'Two'));
+		expect(run.error?.message).toBeUndefined();
+		for (const item of run.outputs())
+			expect(sha256(await run.file(item, 'data'))).toBe(sha256(media('overlay')));
+		expect(reads()).toHaveLength(2);
+	});
+
+	it('are not fetched for a node that fails for another text', async () => {
+		mirage.nextOutcome({ status: 'COMPLETE', results: [{ index: 1, status: 'FAILED' }] });
+		const run = await overlay(texts('One', 'Two'));
+		expect(shownError(run)).toContain('Text 2');
+		expect(mirage.requests.filter(({ server }) => server === 'content')).toEqual([]);
+	});
+});
