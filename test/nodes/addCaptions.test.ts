@@ -201,16 +201,33 @@ describe('a mistake is told before anything is uploaded or billed', () => {
 });
 
 describe('what only Mirage can know is told with the parameter', () => {
-	it('a video that is not complete', async () => {
+	it('a video that is still rendering, and which node to put before', async () => {
 		const id = seedOne('PROCESSING');
 		const run = await caption({}, [{ json: { id } }]);
-		expect(readableError(run, mirage.apiKey)).toMatch(/could not add captions: Video: .*COMPLETE/);
+		const told = readableError(run, mirage.apiKey);
+		expect(told).toContain(`could not add captions: video "${id}" is still rendering (PROCESSING)`);
+		expect(told).toContain('Put a Mirage Wait for Video node between');
+		expect(told).toContain('Nothing was started.');
+	});
+
+	it('a video that failed, for which waiting is no use', async () => {
+		const id = seedOne('FAILED');
+		const told = readableError(await caption({}, [{ json: { id } }]), mirage.apiKey);
+		expect(told).toContain(`video "${id}" ended as FAILED`);
+		expect(told).not.toContain('Wait for Video');
+	});
+
+	it('a video that does not exist, and not the template', async () => {
+		const run = await caption({}, [{ json: { id: 'video_nothing' } }]);
+		expect(readableError(run, mirage.apiKey)).toContain('the video "video_nothing" does not exist');
 	});
 
 	it('a template that does not exist', async () => {
 		const id = seedOne();
 		const run = await caption({ captionTemplateId: byId('ctpl_nothing') }, [{ json: { id } }]);
-		expect(readableError(run, mirage.apiKey)).toMatch(/Caption template not found/);
+		expect(readableError(run, mirage.apiKey)).toMatch(
+			/: the caption template "ctpl_nothing" does not exist[^]*Caption template not found/,
+		);
 	});
 });
 
@@ -225,7 +242,7 @@ describe('with "Continue" on error', () => {
 		const run = await caption({}, input(), {}, { onError: 'continueRegularOutput' });
 		const items = run.outputs();
 		expect(items[0]!.json.id).toBe(mirage.videos()[0]!.id);
-		expect(items[1]!.json.error).toMatch(/COMPLETE/);
+		expect(items[1]!.json.error).toMatch(/ended as FAILED/);
 		expect(items[2]!.json.error).toMatch(/^Video is empty \[item 2\]/);
 		expect(items.map(({ pairedItem }) => pairedItem)).toEqual([0, 1, 2].map((item) => ({ item })));
 	});
@@ -234,7 +251,7 @@ describe('with "Continue" on error', () => {
 		const run = await caption({}, input(), {}, { onError: 'continueErrorOutput' });
 		expect(run.outputs('mirageAddCaptions', 0)).toHaveLength(1);
 		expect(run.outputs('mirageAddCaptions', 1).map(({ json }) => json)).toMatchObject([
-			{ id: 'video_failed', row: 2, error: expect.stringMatching(/COMPLETE/) },
+			{ id: 'video_failed', row: 2, error: expect.stringMatching(/ended as FAILED/) },
 			{ row: 3, error: expect.stringMatching(/^Video is empty/) },
 		]);
 	});

@@ -78,6 +78,36 @@ it.each([
 	expect(error.itemIndex).toBe(0);
 });
 
+const SPEECH = 'POST /v1/audio/text-to-speech/{voice_id}';
+
+it('a text that is too long is not called a file', async () => {
+	mirage.fault({ route: SPEECH, fault: { kind: 'status', status: 413 } });
+	const error = await shown(POSTS[SPEECH]!);
+	expect(error.message).toBe('Mirage could not generate speech: the text is too long');
+	expect(error.description).toBe(
+		[
+			'Mirage says: Status 413 was asked for',
+			'Nothing was started.',
+			'Shorten the text, or split it into several items.',
+		].join('\n'),
+	);
+});
+
+it('a voice that does not exist: which one, and where voices come from', async () => {
+	mirage.fault({ route: SPEECH, fault: { kind: 'status', status: 404 } });
+	const error = await shown(POSTS[SPEECH]!);
+	expect(error.message).toBe(
+		'Mirage could not generate speech: the voice "voice_1" does not exist',
+	);
+	expect(error.description).toContain('https://platform.mirage.app');
+	expect(error.description).not.toContain('organisation');
+});
+
+it.each([401, 402, 403])('status %i: where to go', async (code) => {
+	status(code);
+	expect((await shown(CREATE)).description).toContain('https://platform.mirage.app');
+});
+
 it('an ID that does not exist: which one', async () => {
 	const error = await shown(readVideo('video_gone'));
 	expect(error.message).toBe('Mirage could not read video "video_gone": it does not exist');
@@ -121,6 +151,18 @@ it('429 to a read that does not end', async () => {
 	expect(mirage.requests.length).toBeLessThan(10);
 });
 
+it('faults of several kinds share one patience: a read is sent three times at most', async () => {
+	for (const fault of [
+		{ kind: 'html' } as const,
+		{ kind: 'status', status: 503 } as const,
+		{ kind: 'garbage' } as const,
+	])
+		mirage.fault({ fault });
+	const error = await shown(readVideo('video_source'));
+	expect(error.message).toContain('its answer could not be read');
+	expect(mirage.requests).toHaveLength(3);
+});
+
 it.each([
 	['HTML', { kind: 'html' } as const],
 	['broken JSON', { kind: 'garbage' } as const],
@@ -129,6 +171,7 @@ it.each([
 	const error = await shown(readVideo('video_source'));
 	expect(error.message).toContain('its answer could not be read');
 	expect(error.description).toContain('something else than JSON');
+	expect(mirage.requests).toHaveLength(3);
 });
 
 it('a host that does not exist: the Base URL, and that nothing was sent', async () => {

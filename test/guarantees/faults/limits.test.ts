@@ -143,6 +143,27 @@ describe('stopping the execution ends the request in flight within a second', ()
 	});
 });
 
+it('a stop while the answer of an accepted job arrives: the log names the job', async () => {
+	withoutLimits();
+	const mirage = await startAccount();
+	const route = 'POST /v1/videos';
+	mirage.fault({ route, fault: { kind: 'slow', bytesPerSecond: 600 } });
+	const stop = new AbortController();
+	const running = run(mirage, POSTS[route]!, items(1), { cancelSignal: stop.signal });
+	while (mirage.requests[0]?.status === undefined)
+		await new Promise((resolve) => setTimeout(resolve, 10));
+	// The headers are on their way; the rest of the answer takes half a second more.
+	await new Promise((resolve) => setTimeout(resolve, 100));
+	stop.abort();
+	const result = await running;
+	const [job] = mirage.videos();
+	await mirage.close();
+	expect(result.status).toBe('canceled');
+	expect(result.stoppedAfterMs).toBeGreaterThan(100);
+	expect(result.stoppedAfterMs).toBeLessThan(5_000);
+	expect(logLines().join('\n')).toContain(`item 0 → ${job!.id}`);
+});
+
 /** Limits long enough that only the stop ends a request. */
 function withoutLimits() {
 	const { LIMITS } = jest.requireActual<typeof import('../../../nodes/shared/transport/timeouts')>(

@@ -111,6 +111,26 @@ describe('a request that may have been accepted', () => {
 		expect(told).toContain(`could be this one: ${lost} (`);
 	});
 
+	it('names no video of another execution, nor one from just before the request was sent', async () => {
+		mirage.seedVideos([{ id: 'just_before', created_at: Math.floor(Date.now() / 1_000) - 5 }]);
+		mirage.fault({
+			route: VIDEOS,
+			after: 1,
+			fault: { kind: 'resetAfterBody', accepted: true },
+		});
+		const other = await run(mirage, createVideo(), items(1));
+		const told = toldBy(await run(mirage, createVideo(), items(1)));
+		const [otherId, lostId] = mirage.videos().map(({ id }) => id);
+		expect(other.outputs()[0]!.json.id).toBe(otherId);
+		expect(told).toMatch(
+			new RegExp(
+				`could be this one: ${lostId} \\(\\w+(, \\d+ %)?, created at [\\d:]{8}\\)\\. Look`,
+			),
+		);
+		expect(told).not.toContain(otherId);
+		expect(told).not.toContain('just_before');
+	});
+
 	it('says that nothing has appeared when nothing has', async () => {
 		mirage.fault({ route: VIDEOS, fault: { kind: 'resetAfterBody', accepted: false } });
 		const told = toldBy(await run(mirage, createVideo(), items(1)));

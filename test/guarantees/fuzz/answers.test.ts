@@ -69,7 +69,16 @@ const limiter = () => createRateLimiter({ patienceMs: 0 });
 /** Words that the API's objects use, so that random JSON comes near to them. */
 const key = fc.oneof(
 	fc.constantFrom('id', 'video_id', 'data', 'has_more', 'detail', 'loc', 'msg', 'error', 'message'),
-	fc.constantFrom('status', 'created_at', 'results', '__proto__', 'constructor', 'toString'),
+	fc.constantFrom(
+		'status',
+		'created_at',
+		'results',
+		'code',
+		'index',
+		'__proto__',
+		'constructor',
+		'toString',
+	),
 	fc.string({ maxLength: 5 }),
 );
 const json = fc.letrec<{ value: unknown }>((tie) => ({
@@ -97,6 +106,29 @@ const answer = fc.record({
 	body,
 });
 
+type Fields = Record<string, unknown>;
+
+/** What the types of the API's objects promise, whatever the server sent. */
+function expectPromised(object: Fields, call: string) {
+	const isJob = call !== 'getCaptionTemplate';
+	const { id, name, status, created_at: createdAt, error, results } = object;
+	expect(id).toMatch(/./s);
+	if (createdAt !== undefined) expect(Number.isInteger(createdAt)).toBe(true);
+	expect(isJob ? status : name).toMatch(/./s);
+	if (!isJob) return;
+	if (error !== undefined && error !== null) {
+		expect(typeof (error as Fields).code).toBe('string');
+		expect(typeof (error as Fields).message).toBe('string');
+	}
+	if (call === 'getTextOverlay') {
+		expect(Array.isArray(results)).toBe(true);
+		for (const result of results as Fields[]) {
+			expect(Number.isFinite(result.index)).toBe(true);
+			expect(result.status).toMatch(/./s);
+		}
+	}
+}
+
 const calls: Record<string, (ctx: IExecuteFunctions) => Promise<unknown>> = {
 	listVideos: async (ctx) => await listVideos(ctx),
 	getVideo: async (ctx) => await getVideo(ctx, 'v'),
@@ -119,8 +151,7 @@ it.each(Object.keys(calls))(
 				try {
 					const value = await calls[name]!(ctx);
 					if (name === 'videoContentUrl') expect(URL.canParse(value as string)).toBe(true);
-					else if (!name.startsWith('list'))
-						expect(typeof (value as { id: unknown }).id).toBe('string');
+					else if (!name.startsWith('list')) expectPromised(value as Fields, name);
 				} catch (error) {
 					expect(error).toBeInstanceOf(NodeApiError);
 					expect((error as Error).message).toMatch(/^(Mirage|n8n) /);
