@@ -1,3 +1,5 @@
+import { MAX_PAGE } from '../api/endpoints';
+import { statusMayPass } from '../transport/failures';
 import type { Remaining } from './estimate';
 
 /**
@@ -39,9 +41,6 @@ const WELL_KNOWN_MS = 1_500;
 
 /** An end that is known less well is read first when this share of the time it may fall in has passed. */
 const FIRST_SHARE = 0.2;
-
-/** Videos in one page of the list (OpenAPI: `limit`, maximum 100). */
-const PAGE = 100;
 
 /** Below this many open videos single reads cost no more than the list. */
 const LIST_FROM = 3;
@@ -146,8 +145,7 @@ export function judgeFailedRead(status: number | undefined): FailedRead {
 	if (status === 404) return 'unknown';
 	if (status === 401 || status === 403) return 'refused';
 	if (status === 429) return 'rateLimited';
-	if (status === undefined || status === 408 || status < 400 || status >= 500) return 'passing';
-	return 'rejected';
+	return status === undefined || status < 400 || statusMayPass(status) ? 'passing' : 'rejected';
 }
 
 /** A job that somebody waits for, as far as the choice of requests goes. */
@@ -183,7 +181,7 @@ export function listable<T extends WatchedJob>(open: T[], round: number): T[] {
 export function wantsNextPage(missing: WatchedJob[], pages: PageRead[]): boolean {
 	const last = pages.at(-1);
 	if (!last) return true;
-	if (last.size < PAGE) return false;
+	if (last.size < MAX_PAGE) return false;
 	const possible = missing.filter(
 		({ createdAt }) => createdAt === undefined || createdAt <= last.oldest,
 	).length;

@@ -295,6 +295,12 @@ function listOf<T>(ctx: MirageContext, json: unknown, parse: Parse<T>, doing: st
 	});
 }
 
+/** JSON of the API, and the server's own time of it (its `Date` header), in ms since 1970. */
+interface Served {
+	json: unknown;
+	servedAt?: number;
+}
+
 /** Reads JSON with a GET, and throws the error for everything else. */
 async function getJson(
 	ctx: MirageContext,
@@ -302,8 +308,8 @@ async function getJson(
 	doing: string,
 	options: ReadOptions = {},
 	qs?: IDataObject,
-): Promise<{ json: unknown; servedAt?: number }> {
-	const result = await read(ctx, { path, qs }, options, async (answer) => {
+): Promise<Served> {
+	const result = await read<Served>(ctx, { path, qs }, options, async (answer) => {
 		if (answer.status >= 300) return { failure: await httpFailure(answer) };
 		const body = await readJson(answer);
 		if ('failure' in body) return body;

@@ -22,7 +22,7 @@ export type ApiFailure =
 export function mayPass(failure: ApiFailure): boolean {
 	switch (failure.kind) {
 		case 'http':
-			return failure.status === 408 || failure.status === 429 || failure.status >= 500;
+			return statusMayPass(failure.status);
 		case 'network':
 			return failure.secure;
 		case 'blocked':
@@ -30,6 +30,11 @@ export function mayPass(failure: ApiFailure): boolean {
 		case 'unreadable':
 			return true;
 	}
+}
+
+/** Whether a request that was answered with this status may have another end when it is repeated. */
+export function statusMayPass(status: number): boolean {
+	return status === 408 || status === 429 || status >= 500;
 }
 
 /** Something of the API that a request names by its ID. */
