@@ -7,13 +7,14 @@ import { waitForTextOverlays } from '../shared/account/waitForJobs';
 import { getTextOverlay } from '../shared/api/endpoints';
 import type { TextOverlay, TextOverlayResult } from '../shared/api/objects';
 import { jsonOf, reasonOf } from '../shared/api/objects';
+import { untilAborted } from '../shared/async/untilAborted';
 import { pollPauses, timeoutMinutes } from '../shared/descriptions/waitOptions';
 import { downloadRendered } from '../shared/files/download';
 import type { NodeError } from '../shared/items/runErrors';
 import { failedItem } from '../shared/items/runErrors';
 import type { Rest } from '../shared/items/runItems';
 import { waitTogether } from '../shared/items/waitTogether';
-import { throwIfCancelled } from '../shared/n8n/cancellation';
+import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
 
 /** What an item wants of its job once it is complete. */
 export interface WantedOverlay {
@@ -178,12 +179,13 @@ async function fileOfText(
 	};
 	try {
 		const fileName = `${overlayId}-${index + 1}.mp4`;
-		return {
-			file: await downloads(async () => {
-				throwIfCancelled(ctx);
-				return await downloadRendered(ctx, address, fileName);
-			}),
-		};
+		const download = downloads(async () => {
+			throwIfCancelled(ctx);
+			return await downloadRendered(ctx, address, fileName);
+		});
+		const file = await untilAborted(download, cancelSignal(ctx));
+		throwIfCancelled(ctx);
+		return { file: file! };
 	} catch (problem) {
 		throwIfCancelled(ctx);
 		const words = `is rendered, but could not be downloaded: ${(problem as Error).message}`;

@@ -6,6 +6,7 @@ import type { JobEnd, WaitOptions } from '../shared/account/waitForJobs';
 import { waitForVideos } from '../shared/account/waitForJobs';
 import type { Video } from '../shared/api/objects';
 import { jsonOf } from '../shared/api/objects';
+import { untilAborted } from '../shared/async/untilAborted';
 import { downloadVideo } from '../shared/files/download';
 import type { NodeError } from '../shared/items/runErrors';
 import { asNodeError } from '../shared/items/runErrors';
@@ -67,7 +68,7 @@ export function videosOf(
 		const { downloads } = await accountOf(ctx);
 		const file = files.get(videoId) ?? downloads(async () => await download(videoId));
 		files.set(videoId, file);
-		return await file;
+		return await untilAborted(file, cancelSignal(ctx));
 	};
 
 	const output = async (item: VideoItem, end: JobEnd<Video>): Promise<INodeExecutionData[]> => {

@@ -203,7 +203,6 @@ describe('get', () => {
 
 describe('a mistake is told before anything is uploaded', () => {
 	it.each<[string, IDataObject, InputItem, RegExp]>([
-		['nothing entered', {}, { files: { data: upright() } }, /^Text 1 is empty/],
 		[
 			'no text',
 			{ texts: { values: [] } },
@@ -271,6 +270,11 @@ describe('a mistake is told before anything is uploaded', () => {
 		expect(readableError(run, mirage.apiKey)).toMatch(pattern);
 		expect(mirage.requests).toEqual([]);
 	});
+});
+
+it('an empty text is marked in the panel, and does not even start', async () => {
+	await expect(overlay({})).rejects.toThrow(/issues/);
+	expect(mirage.requests).toEqual([]);
 });
 
 it('more than four texts do not even start', async () => {

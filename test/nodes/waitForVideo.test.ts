@@ -363,6 +363,20 @@ describe('keep waiting', () => {
 		expect(run.stoppedAfterMs).toBeLessThan(1_000);
 	});
 
+	test('a stopped execution does not wait for the downloads of another one', async () => {
+		await start();
+		const videos = seed(4);
+		emulator.fault({ route: 'content', times: 3, fault: { kind: 'hang' } });
+		const other = wait(items(videos.slice(0, 3)), {}, { cancelAfterMs: 2_500 });
+		const downloads = () => emulator.requests.filter(({ server }) => server === 'content');
+		while (downloads().length < 3) await new Promise((resolve) => setImmediate(resolve));
+		const run = await wait(items(videos.slice(3)), {}, { cancelAfterMs: 300 });
+
+		expect(run.status).toBe('canceled');
+		expect(run.stoppedAfterMs).toBeLessThan(1_000);
+		expect((await other).status).toBe('canceled');
+	});
+
 	test('an outage and a rate limit in between lose nothing', async () => {
 		const clock = await startWithHandClock({ renderMs: 60_000 });
 		const jobs = await startJobs(4);
@@ -560,7 +574,10 @@ describe('suspend', () => {
 				parameters: { captionTemplateId: { mode: 'id', value: 'ctpl_a' } },
 			},
 			speech: { type: 'mirageTextToSpeech', parameters: { voiceId: 'v', text: 'Hello' } },
-			overlay: { type: 'mirageMetaTextOverlay' },
+			overlay: {
+				type: 'mirageMetaTextOverlay',
+				parameters: { texts: { values: [{ text: 'Hook' }] } },
+			},
 			reading: { type: 'mirageMetaTextOverlay', parameters: { operation: 'get' } },
 			off: { type: 'mirageCreateVideo', settings: { disabled: true } },
 		};
