@@ -163,21 +163,20 @@ export class MirageCreateVideo implements INodeType {
 			},
 			run: async ({ model, image, audio, speech }, i) => {
 				const voice = async () =>
-					audio ??
-					(await fileFromBinary(
+					await fileFromBinary(
 						this,
 						i,
 						await record.once(i, { kind: 'speech', inputs: speech }, async () =>
 							makeSpeech(this, limiter, speech!),
 						),
 						AUDIO,
-					));
+					);
 				const inputs = [model, image.fingerprint, audio?.fingerprint ?? speech];
 				const video = await record.once<Video>(i, { kind: 'video', inputs }, async () =>
 					createVideo(
 						this,
 						limiter,
-						{ model, image, audio: await voice() },
+						{ model, image, audio: audio ?? voice },
 						await knownJobs(this, record.ids()),
 					),
 				);

@@ -3,6 +3,7 @@ import { NodeOperationError } from 'n8n-workflow';
 
 import { readBaseUrl } from '../../../credentials/baseUrl';
 import type { KnownJobs } from '../api/lostJob';
+import type { Bucket } from '../api/buckets';
 import { systemClock } from '../async/clock';
 import type { Pool } from '../async/pool';
 import { createPool } from '../async/pool';
@@ -10,6 +11,7 @@ import type { TextOverlay, Video } from '../api/objects';
 import type { MirageContext } from '../n8n/cancellation';
 import { JobWatch } from './jobWatch';
 import { createRecentJobs } from './recentJobs';
+import { BucketLimiter } from './rateLimiter';
 
 /** What all executions of this process that use one account share. Nothing of a single execution is in it. */
 export interface Account {
@@ -21,6 +23,8 @@ export interface Account {
 	readonly videos: JobWatch<Video>;
 	/** The reads of all who wait for text overlays. */
 	readonly textOverlays: JobWatch<TextOverlay>;
+	/** What everything that starts something goes through. Made when a bucket is first used. */
+	readonly limiters: Map<Bucket, BucketLimiter>;
 }
 
 /** Downloads of one account that are under way at the same time. */
@@ -54,13 +58,13 @@ export async function accountOf(ctx: MirageContext): Promise<Account> {
 		recentJobs: createRecentJobs(),
 		videos: new JobWatch(),
 		textOverlays: new JobWatch(),
+		limiters: new Map<Bucket, BucketLimiter>(),
 	};
 	accounts.delete(key);
 	accounts.set(key, { account, usedAt: now });
 	for (const [other, { account: old, usedAt }] of accounts) {
-		const isOld = usedAt < now - FORGOTTEN_AFTER_MS;
-		if (accounts.size > MAX_ACCOUNTS || (isOld && !old.videos.isBusy && !old.textOverlays.isBusy))
-			accounts.delete(other);
+		const isOld = accounts.size > MAX_ACCOUNTS || usedAt < now - FORGOTTEN_AFTER_MS;
+		if (isOld && old !== account && !isInUse(old)) accounts.delete(other);
 	}
 	return account;
 }
@@ -78,4 +82,16 @@ export async function knownJobs(
 		has: (id) => earlier.has(id) || recentJobs.has(id),
 		add: (id) => recentJobs.add(id),
 	};
+}
+
+/** Whether somebody still waits for something of the account. */
+function isInUse({ limiters, videos, textOverlays }: Account): boolean {
+	return [...limiters.values(), videos, textOverlays].some(({ isBusy }) => isBusy);
+}
+
+/** The rate limiter of a bucket of the account. */
+export function limiterOf({ limiters }: Account, bucket: Bucket): BucketLimiter {
+	const limiter = limiters.get(bucket) ?? new BucketLimiter(bucket);
+	limiters.set(bucket, limiter);
+	return limiter;
 }

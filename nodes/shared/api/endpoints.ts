@@ -4,7 +4,6 @@ import type { MirageContext } from '../n8n/cancellation';
 import { apiError } from '../transport/errors';
 import type { Attempt } from '../transport/failures';
 import type { Answer } from '../transport/networkErrors';
-import type { RateLimiter } from '../transport/rateLimiter';
 import { readJson, httpFailure } from '../transport/readJson';
 import type { ReadOptions } from '../transport/retry';
 import { read } from '../transport/retry';
@@ -17,6 +16,7 @@ import {
 	parseVideo,
 	unreadableError,
 } from './answers';
+import type { RateLimiter } from './buckets';
 import { captionsRefusal } from './captionsRefusal';
 import type { CaptionTemplate, TextOverlay, Video } from './objects';
 import { isCaptioned } from './objects';
@@ -138,7 +138,8 @@ export async function videoContentUrl(ctx: MirageContext, videoId: string): Prom
 /** What Create Video sends. */
 export interface CreateVideoInput {
 	image: CheckedFile;
-	audio: CheckedFile;
+	/** The speech, or what makes it: called when the video is next to be sent, so that no speech is paid for early. */
+	audio: CheckedFile | (() => Promise<CheckedFile>);
 	model: string;
 }
 
@@ -153,14 +154,23 @@ export async function createVideo(
 	input: CreateVideoInput,
 	known: KnownJobs,
 ): Promise<Video> {
+	const { audio: speech } = input;
+	let audio: CheckedFile;
 	return await startJob<Video>(ctx, limiter, {
 		bucket: 'createVideo',
 		doing: 'create the video',
 		parse: parseVideo,
+		prepare:
+			typeof speech === 'function'
+				? async () => {
+						audio = await speech();
+					}
+				: undefined,
 		build: () => {
+			if (typeof speech !== 'function') audio = speech;
 			const form = new FormData();
 			form.append('image_reference', formPart(input.image, 'image_reference'));
-			form.append('audio_reference', formPart(input.audio, 'audio_reference'));
+			form.append('audio_reference', formPart(audio, 'audio_reference'));
 			form.append('model', input.model);
 			return { path: '/v1/videos', body: form, ...uploadLimits() };
 		},

@@ -1,21 +1,22 @@
 import { systemClock } from '../async/clock';
 import type { MirageContext } from '../n8n/cancellation';
 import { cancelSignal } from '../n8n/cancellation';
-import type { Bucket } from '../transport/adaptiveInterval';
 import { apiError } from '../transport/errors';
 import type { ApiFailure, Attempt } from '../transport/failures';
 import type { Answer, ApiRequest } from '../transport/networkErrors';
-import type { RateLimiter } from '../transport/rateLimiter';
 import { readJson } from '../transport/readJson';
 import { submit } from '../transport/retry';
 import type { Parse } from './answers';
 import { NO_ID } from './answers';
+import type { Bucket, RateLimiter } from './buckets';
 import type { KnownJobs, LostJobSearch } from './lostJob';
 import { candidatesAmong, candidatesNote, LIST_UNREADABLE, NO_LIST } from './lostJob';
 
 /** A POST, and what to say of each of its ends. */
 interface Start {
 	attempt: Attempt;
+	/** Makes what `build` needs, once, when it is the request's turn. */
+	prepare?: () => Promise<void>;
 	/** Makes the request anew for every try. */
 	build: () => Omit<ApiRequest, 'method'>;
 	/** More about a request that may have been accepted. */
@@ -32,9 +33,10 @@ export async function submitInTurn(
 	ctx: MirageContext,
 	limiter: RateLimiter,
 	bucket: Bucket,
-	{ attempt, build, uncertain, refusal }: Start,
+	{ attempt, prepare, build, uncertain, refusal }: Start,
 ): Promise<{ answer: Answer; sentAt: number }> {
-	const submission = await limiter.pass(bucket, async () => await submit(ctx, build));
+	const send = async () => await submit(ctx, build);
+	const submission = await limiter.pass(bucket, { prepare, send });
 	const node = ctx.getNode();
 	switch (submission.kind) {
 		case 'accepted':
@@ -62,6 +64,7 @@ interface JobStart<T> {
 	bucket: Bucket;
 	doing: string;
 	parse: Parse<T>;
+	prepare?: Start['prepare'];
 	build: Start['build'];
 	refusal?: Start['refusal'];
 	/** Jobs that are no candidates; the new one is added. */
@@ -77,7 +80,7 @@ interface JobStart<T> {
 export async function startJob<T extends { id: string }>(
 	ctx: MirageContext,
 	limiter: RateLimiter,
-	{ bucket, doing, parse, build, refusal, known, lost }: JobStart<T>,
+	{ bucket, doing, parse, prepare, build, refusal, known, lost }: JobStart<T>,
 ): Promise<T> {
 	const attempt: Attempt = { doing, sends: 'files' };
 	const uncertain = async (sentAt: number) => ({
@@ -85,6 +88,7 @@ export async function startJob<T extends { id: string }>(
 	});
 	const { answer, sentAt } = await submitInTurn(ctx, limiter, bucket, {
 		attempt,
+		prepare,
 		build,
 		uncertain,
 		refusal,

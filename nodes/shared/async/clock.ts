@@ -19,15 +19,18 @@ export interface Clock {
  */
 const SLICE_MS = 1_000;
 
-/** The machine's own clock. */
-export const systemClock: Clock = {
-	now: () => Date.now(),
-	async sleep(ms, signal) {
-		const until = Date.now() + ms;
-		for (;;) {
-			const left = until - Date.now();
-			if (left <= 0 || signal?.aborted) return;
-			await untilAborted(sleep(Math.min(left, SLICE_MS)), signal);
-		}
-	},
-};
+/** Waits in slices of a clock that never goes back, so that setting the machine's clock changes no wait. */
+async function sleepInSlices(ms: number, signal?: AbortSignal): Promise<void> {
+	const until = performance.now() + ms;
+	for (;;) {
+		const left = until - performance.now();
+		if (left <= 0 || signal?.aborted) return;
+		await untilAborted(sleep(Math.min(left, SLICE_MS)), signal);
+	}
+}
+
+/** The machine's own clock: what the time is. */
+export const systemClock: Clock = { now: () => Date.now(), sleep: sleepInSlices };
+
+/** How much time passes. Its `now` counts from the start of the process, and never goes back. */
+export const steadyClock: Clock = { now: () => performance.now(), sleep: sleepInSlices };

@@ -5,7 +5,7 @@ import { apiError } from '../transport/errors';
 import { followRiff } from '../media/completeness';
 import { KINDS, kindOf } from '../media/formats';
 import { storeBody } from './store';
-import type { RateLimiter } from '../transport/rateLimiter';
+import type { RateLimiter } from '../api/buckets';
 
 /** What speech is made from. */
 export interface SpeechInput {

@@ -1,11 +1,14 @@
 import type { IExecuteFunctions, INodeProperties } from 'n8n-workflow';
 
-import type { RateLimiter } from '../transport/rateLimiter';
-import { rateLimiterFor } from '../transport/rateLimiter';
+import type { RunRateLimiter } from '../account/runRateLimiter';
+import { duration, rateLimiterFor } from '../account/runRateLimiter';
 import { optionNumber } from '../n8n/parameters';
 
 /** Reads the options `concurrency` and `rateLimitPatience` and opens the limiter of the run. */
-export function runOptions(ctx: IExecuteFunctions): { concurrency: number; limiter: RateLimiter } {
+export function runOptions(ctx: IExecuteFunctions): {
+	concurrency: number;
+	limiter: RunRateLimiter;
+} {
 	const concurrency = optionNumber(ctx, 'concurrency', {
 		label: 'Items at the Same Time',
 		min: 1,
@@ -22,10 +25,11 @@ export function runOptions(ctx: IExecuteFunctions): { concurrency: number; limit
 }
 
 /** Tells at the node, once it is done, that items had to wait. */
-export function hintWaited(ctx: IExecuteFunctions, limiter: RateLimiter): void {
-	if (limiter.waited.ms < 1_000) return;
+export function hintWaited(ctx: IExecuteFunctions, limiter: RunRateLimiter): void {
+	const waitedMs = limiter.waitedMs();
+	if (waitedMs < 1_000) return;
 	ctx.addExecutionHints({
-		message: `Mirage's rate limit made this node wait ${Math.round(limiter.waited.ms / 1_000)} s in all. Nothing was lost or sent twice.`,
+		message: `Mirage's rate limit made this node wait ${duration(waitedMs)} in all. Nothing was lost or sent twice.`,
 		location: 'outputPane',
 		type: 'info',
 	});
@@ -41,7 +45,7 @@ export const concurrencyOption: INodeProperties = {
 	description: 'How many items to send to Mirage at the same time',
 };
 
-/** Option: how long rate limits are waited out. Default 60 minutes. */
+/** Option: how long nothing of the account may be accepted before waiting ends. Default 60 minutes. */
 export const rateLimitPatienceOption: INodeProperties = {
 	displayName: 'Rate Limit Patience (Minutes)',
 	name: 'rateLimitPatience',
@@ -49,5 +53,5 @@ export const rateLimitPatienceOption: INodeProperties = {
 	typeOptions: { minValue: 0 },
 	default: 60,
 	description:
-		'How long to wait in all when Mirage takes no more requests for the moment. Items that are left when the time is over end with an error and are not billed.',
+		'How long to go on waiting while Mirage accepts nothing at all of this account. A queue that moves is waited out to its end, however long that takes. Items that are left when the time is over end with an error and are not billed.',
 };

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { RATE_WINDOW } from '../../../nodes/shared/transport/adaptiveInterval';
+import { RATE_WINDOW } from '../../../nodes/shared/api/buckets';
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
 import { MEDIA } from '../../harness/emulator/media';
 import { type Emulator, type Fault } from '../../harness/emulator/emulator';

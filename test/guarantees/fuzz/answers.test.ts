@@ -16,7 +16,7 @@ import {
 import { apiError } from '../../../nodes/shared/transport/errors';
 import { reasonsIn } from '../../../nodes/shared/transport/reasons';
 import { formPart, type CheckedFile } from '../../../nodes/shared/api/uploadFile';
-import { createRateLimiter } from '../../../nodes/shared/transport/rateLimiter';
+import type { RateLimiter } from '../../../nodes/shared/api/buckets';
 import { requiredId } from '../../../nodes/shared/n8n/parameters';
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
 import { retryAfterMs } from '../../../nodes/shared/transport/readJson';
@@ -64,7 +64,14 @@ const image: CheckedFile = {
 	fingerprint: 'abc',
 	durationS: async () => undefined,
 };
-const limiter = () => createRateLimiter({ patienceMs: 0 });
+/** Lets everything go at once, and waits for nothing. */
+const limiter = (): RateLimiter => ({
+	pass: async (_, { prepare, send }) => {
+		await prepare?.();
+		return await send();
+	},
+	note: () => '',
+});
 
 /** Words that the API's objects use, so that random JSON comes near to them. */
 const key = fc.oneof(

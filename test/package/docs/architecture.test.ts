@@ -112,7 +112,7 @@ test('no node sends a request past api', () => {
 });
 
 test.each([
-	...['nodes/shared/transport/adaptiveInterval.ts', 'nodes/shared/account/pollSchedule.ts'],
+	...['nodes/shared/account/interval.ts', 'nodes/shared/account/pollSchedule.ts'],
 	'nodes/shared/account/estimate.ts',
 	...['state', 'listView', 'nextRead', 'classify'].map((name) => `nodes/Trigger/${name}.ts`),
 	...['byteRanges', 'completeness', 'contents', 'duration', 'durationMp3', 'durationMp4'].map(
