@@ -28,7 +28,7 @@ import { DOCUMENTED, RATE_WINDOW } from '../api/buckets';
  * goes again 15 s later.
  *
  * Between processes only the server speaks. A 429 while this process took less than the limit allows means
- * that others use the account. Then its rate is halved, and grows by small steps: processes that all
+ * that others use the account. Then it takes half the rate, later three quarters, and adds small steps: processes that all
  * do so share the limit evenly (additive increase, multiplicative decrease).
  */
 export interface Interval {
@@ -64,13 +64,19 @@ const SPARE = 0.15;
 const FOUND = 0.65;
 /** A refusal with more than this in the bucket, as far as this process knows, was caused by others. */
 const OWN_USE = 1.6;
-/** What the rate is multiplied by when others use the account: at first, and once that is known. */
+/** What the rate is multiplied by when others use the account: at first, and from then on. */
 const FIRST_DECREASE = 0.5;
 const DECREASE = 0.75;
-/** What the rate grows by with each acceptance, times the acceptances since the last refusal. */
+/**
+ * What the rate grows by with each acceptance: a fifth of what is missing while one refusal is all that
+ * speaks against it; a hundredth, and more after a series, while others use the account; and beyond the
+ * limit, this times the acceptances since the last refusal.
+ */
+const RECOVERY = 0.2;
+const STEP = 0.01;
 const CREEP = 0.0001;
-/** Lowest rate, so that a wait never lasts longer than a few windows. */
-const LEAST_RATE = 1 / 32;
+/** Lowest rate: who comes back from a busy time must not wait longer than this asks for. */
+const LEAST_RATE = 0.2;
 /** Requests that leave together at first where no small number is documented. */
 const FIRST_TOGETHER = 3;
 /** Requests beyond the documented number that are tried together, at most. */
@@ -160,10 +166,10 @@ export function whenAccepted(interval: Interval, now: number, late = false): Int
 	};
 }
 
-/** What an acceptance adds to the rate: fast back to the whole limit when one refusal was all that spoke against it. */
+/** What an acceptance adds to the rate. */
 function growth({ rate, others }: Interval, streak: number): number {
 	if (rate >= FULL) return CREEP * streak;
-	const step = others <= 1 ? (FULL - rate) / 4 : others === 2 ? 0.05 : 0.0125 * (1 + streak / 8);
+	const step = others <= 1 ? (FULL - rate) * RECOVERY : STEP * (1 + (streak / 6) ** 2);
 	return Math.min(step, FULL - rate);
 }
 
@@ -200,7 +206,8 @@ export function whenRefused(
 	if (baseMs === undefined || interval.documented === undefined)
 		pauseMs = backoffMs(refusals, unknownLimit(interval.baseMs), random);
 	else if (ownUse && refusals === 1) pauseMs = (1 + SPARE - next.level) * baseMs;
-	else pauseMs = (baseMs / rates.rate) * (0.5 + random());
+	else
+		pauseMs = Math.min(baseMs * 2 ** (refusals - 1), 4 * RATE_WINDOW.ms) * (0.5 + 1.5 * random());
 	if (retryAfterMs !== undefined)
 		pauseMs = refusals === 1 && retryAfterMs > 0 ? retryAfterMs : Math.max(retryAfterMs, pauseMs);
 	return { ...next, ...rates, nextAt: now + pauseMs };
@@ -218,7 +225,7 @@ function documentedRate(interval: Interval, now: number, level: number): Rates {
 	const baseMs = interval.baseMs ?? Math.min(RATE_WINDOW.ms / documented, seenMs);
 	if (level < (state === 'open' ? 1 : OWN_USE) && rate >= FULL)
 		return { baseMs, rate: FULL, others };
-	const factor = others < 2 ? FIRST_DECREASE : DECREASE;
+	const factor = state === 'open' ? FIRST_DECREASE : DECREASE;
 	return { baseMs, rate: Math.max(Math.min(rate, FULL) * factor, LEAST_RATE), others: others + 1 };
 }
 
