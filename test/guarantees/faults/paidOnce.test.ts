@@ -3,8 +3,6 @@ import dns from 'node:dns';
 import { localTime } from '../../../nodes/shared/n8n/localTime';
 import type { Emulator } from '../../harness/emulator/emulator';
 import { START, type NodeSpec, type RunResult } from '../../harness/engine/engine';
-import { registerNode } from '../../harness/engine/node-types';
-import type { IDataObject, IExecuteFunctions, INodeType } from 'n8n-workflow';
 import {
 	aTemplate,
 	item,
@@ -224,32 +222,6 @@ describe('"Retry On Fail" runs the node again', () => {
 	});
 });
 
-/** Sends its input back until it did so `rounds` times, as "Loop Over Items" does. */
-class Rounds implements INodeType {
-	description = {
-		displayName: 'Rounds',
-		name: 'rounds',
-		group: ['transform'],
-		version: 1,
-		description: 'Loops',
-		defaults: { name: 'Rounds' },
-		inputs: ['main'],
-		outputs: ['main', 'main'],
-		properties: [{ displayName: 'Rounds', name: 'rounds', type: 'number', default: 2 }],
-	} as INodeType['description'];
-
-	async execute(this: IExecuteFunctions) {
-		const memory = this.getContext('node') as IDataObject;
-		const [first] = this.getInputData();
-		memory.first ??= JSON.stringify(first);
-		memory.round = Number(memory.round ?? 0) + 1;
-		const again = Number(memory.round) <= (this.getNodeParameter('rounds', 0) as number);
-		const out = JSON.parse(memory.first as string);
-		return again ? [[], [out]] : [[out], []];
-	}
-}
-registerNode(Rounds);
-
 it('every round of a loop starts its own video, although items and settings are the same', async () => {
 	const result = await run(mirage, createVideo(), items(1), {
 		nodes: [{ type: 'rounds', parameters: { rounds: 3 } }, createVideo(RETRY)],
@@ -335,5 +307,30 @@ describe('the record of what was paid, in memory mode', () => {
 		expect(toldBy(result)).toBe('');
 		expect(requestsTo(mirage, SPEECH)).toHaveLength(2);
 		expect(contextOf(result).length).toBeLessThan(LONGEST);
+	});
+});
+
+describe('"Retry On Fail" of the node that runs a sub-workflow', () => {
+	const PARENT: NodeSpec = { type: 'executeWorkflow', settings: RETRY };
+
+	it('runs it as a new execution: what it had accepted is paid again, and each run names its jobs', async () => {
+		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 422 } });
+		const options = { nodes: [PARENT], subWorkflow: [createVideo()] };
+		const result = await run(mirage, PARENT, items(2), options);
+		expect(toldBy(result)).toBe('');
+		const [first, second, ...more] = result.subRuns;
+		expect(more).toEqual([]);
+		const [lost, ...kept] = mirage.videos().map(({ id }) => id);
+		expect(toldBy(first!)).toContain(`item 0 → ${lost}`);
+		expect(second!.outputs().map(({ json }) => json.id)).toEqual(kept);
+		expect(kept).toHaveLength(2);
+	});
+
+	it('pays nothing again with "Retry On Fail" on the paid node itself', async () => {
+		mirage.fault({ route: VIDEOS, after: 1, fault: { kind: 'status', status: 422 } });
+		const options = { nodes: [PARENT], subWorkflow: [createVideo(RETRY)] };
+		const result = await run(mirage, PARENT, items(2), options);
+		expect(toldBy(result)).toBe('');
+		expect(mirage.videos()).toHaveLength(2);
 	});
 });

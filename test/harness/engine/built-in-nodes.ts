@@ -217,4 +217,41 @@ class EngineAgent implements INodeType {
 }
 let callIds = 0;
 
-export const builtInNodes = [Start, SetJson, NoOp, If, ToolCaller, EngineAgent];
+/** Sends its input back until it did so `rounds` times, as "Loop Over Items" does. */
+class Rounds implements INodeType {
+	description = describe('rounds', {
+		outputs: ['main', 'main'],
+		properties: [{ displayName: 'Rounds', name: 'rounds', type: 'number', default: 2 }],
+	});
+
+	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		const memory = this.getContext('node') as IDataObject;
+		const [first] = this.getInputData();
+		memory.first ??= JSON.stringify(first);
+		memory.round = Number(memory.round ?? 0) + 1;
+		const again = Number(memory.round) <= (this.getNodeParameter('rounds', 0) as number);
+		const out = JSON.parse(memory.first as string) as INodeExecutionData;
+		return again ? [[], [out]] : [[out], []];
+	}
+}
+
+/** Runs the test's sub-workflow with its input, as "Execute Sub-workflow" does, and emits its output. */
+class ExecuteWorkflow implements INodeType {
+	description = describe('executeWorkflow');
+
+	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		const { data } = await this.executeWorkflow({ id: 'sub' }, this.getInputData());
+		return data.map((items) => items ?? []);
+	}
+}
+
+export const builtInNodes = [
+	Start,
+	SetJson,
+	NoOp,
+	If,
+	ToolCaller,
+	EngineAgent,
+	Rounds,
+	ExecuteWorkflow,
+];

@@ -64,6 +64,8 @@ export interface NodeSpec {
 export interface RunOptions {
 	/** In the order in which they are chained, unless `connections` says otherwise. */
 	nodes: NodeSpec[];
+	/** Nodes, chained, of the workflow that a node `executeWorkflow` runs. */
+	subWorkflow?: NodeSpec[];
 	/** As n8n stores them, by node name. With them, `START` must be connected too. */
 	connections?: IConnections;
 	/** Items that the start node emits. Default: one empty item. */
@@ -112,6 +114,8 @@ export interface RunResult {
 	waitTill?: Date;
 	/** The execution as n8n's database would hold it: the workflow, every run, item and error. */
 	stored: string;
+	/** Executions of the sub-workflow, in order. */
+	subRuns: RunResult[];
 	/** Milliseconds between the stop and the end of the execution, when it was stopped. */
 	stoppedAfterMs?: number;
 	fullRun: IRun;
@@ -180,6 +184,24 @@ export async function resumeWorkflow(
 	return await execute(options, restore(previous.stored), true);
 }
 
+/**
+ * Runs the sub-workflow as an execution of its own, from the items that it is given
+ * (`n8n/dist/workflow-execute-additional-data.js`, `executeWorkflow`).
+ */
+async function runSubWorkflow(
+	{ subWorkflow, ...options }: RunOptions,
+	items: INodeExecutionData[],
+): Promise<RunResult> {
+	const nodes = subWorkflow ?? [];
+	const executionId = String((executions += 1));
+	const workflowData = buildWorkflow({ ...options, nodes, connections: undefined });
+	const node = workflowData.nodes[1]!;
+	const data = createRunExecutionData({
+		executionData: { nodeExecutionStack: [{ node, data: { main: [items] }, source: null }] },
+	});
+	return await execute({ ...options, nodes }, { executionId, workflowData, data });
+}
+
 async function execute(
 	options: RunOptions,
 	{ executionId, workflowData, data }: StoredExecution,
@@ -197,10 +219,17 @@ async function execute(
 		settings: workflowData.settings,
 	});
 	const uiMessages: unknown[] = [];
+	const subRuns: RunResult[] = [];
 	const hooks = new core.ExecutionLifecycleHooks(mode, executionId, workflowData);
 	hooks.addHandler('nodeExecuteBefore', (nodeName) => options.onNodeStart?.(nodeName));
 	const additionalData: IWorkflowExecuteAdditionalData = {
 		...additionalDataFor(options),
+		executeWorkflow: async (_info, _additionalData, { inputData }) => {
+			const subRun = await runSubWorkflow(options, inputData ?? []);
+			subRuns.push(subRun);
+			if (subRun.error) throw subRun.error;
+			return { executionId: '', data: [subRun.outputs()] };
+		},
 		hooks,
 		executionId,
 		workflowId: workflowData.id,
@@ -229,6 +258,7 @@ async function execute(
 			const fullRun = await execution;
 			const result = resultOf(fullRun, { executionId, workflowData, data: fullRun.data });
 			result.uiMessages = uiMessages;
+			result.subRuns = subRuns;
 			if (stoppedAt !== undefined) result.stoppedAfterMs = Date.now() - stoppedAt;
 			// The server saves a stopped execution at the stop, whatever its node throws afterwards.
 			if (execution.isCanceled) result.status = 'canceled';
@@ -259,6 +289,7 @@ function resultOf(fullRun: IRun, stored: StoredExecution): RunResult {
 		file: async (item, field) => await readStored(binary(item, field)),
 		hints: Object.values(runData).flatMap((runs) => runs.flatMap(({ hints }) => hints ?? [])),
 		uiMessages: [],
+		subRuns: [],
 		runData,
 		waitTill: fullRun.waitTill ?? undefined,
 		stored: store(stored),
@@ -556,7 +587,7 @@ function additionalDataFor(options: {
 			apiKey: options.apiKey ?? DEFAULT_API_KEY,
 			baseUrl: options.baseUrl,
 		}),
-		executeWorkflow: unused('executeWorkflow'),
+		executeWorkflow: unused('executeWorkflow') as never,
 		getRunExecutionData: unused('getRunExecutionData'),
 		getRuntimeCredential: unused('getRuntimeCredential'),
 		startRunnerTask: unused('startRunnerTask'),
