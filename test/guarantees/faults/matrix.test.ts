@@ -4,6 +4,7 @@
  * writes it anew.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import { join } from 'node:path';
 
 import { RATE_WINDOW } from '../../../nodes/shared/api/buckets';
@@ -11,7 +12,9 @@ import { LIMITS } from '../../../nodes/shared/transport/timeouts';
 import { MEDIA } from '../../harness/emulator/media';
 import { type Emulator, type Fault } from '../../harness/emulator/emulator';
 import { logLines, n8nLine } from '../../harness/engine/n8n';
-import { type NodeSpec, type RunResult } from '../../harness/engine/engine';
+import { START, type NodeSpec, type RunResult } from '../../harness/engine/engine';
+import { startFileServer, whole, type FileServer } from '../../harness/engine/fileServer';
+import { byId } from '../../harness/engine/oneNode';
 import {
 	anOverlay,
 	aTemplate,
@@ -37,7 +40,7 @@ afterAll(() => {
 
 /** Silence is waited out only where it is the fault: a busy machine must not look like a silent server. */
 function limitSilence(name: string) {
-	const idleMs = name.startsWith('no answer') ? 1_200 : 20_000;
+	const idleMs = name.startsWith('no answer') ? 3_000 : 20_000;
 	Object.assign(LIMITS, {
 		jsonIdleMs: idleMs,
 		uploadIdleMs: idleMs,
@@ -145,8 +148,9 @@ const settingsOf = ({ goOn, retry }: Mode): NodeSpec['settings'] => ({
 const sightings: string[] = [];
 const unexplained: string[] = [];
 const cells = new Map<string, string>();
-const cellOf = (route: string, fault: string, mode: Mode) =>
-	JSON.stringify([route, fault, mode.goOn, mode.retry]);
+function headOf({ goOn, retry }: Mode): string {
+	return `${goOn ? 'continue' : 'stop'}, ${retry ? 'retry' : 'no retry'}`;
+}
 
 /** Searches the key in all that n8n keeps of a run, and in what other hosts than the API were sent. */
 function searchKey(where: string, mirage: Emulator, result: RunResult) {
@@ -169,63 +173,211 @@ const acceptedBy = (mirage: Emulator) =>
 
 const textOf = (value: unknown) => JSON.stringify(value ?? '');
 
+/** A way to run a paid node that n8n repeats, with the fault on its first or second request. */
+interface Way {
+	after: number;
+	/** Requests that are sent when one of them is uncertain. */
+	sentWhenUncertain: number;
+	/** Jobs that it pays at most for the two that are wanted. */
+	most: number;
+	retry: boolean;
+	start(mirage: Emulator, route: string, node: NodeSpec): Promise<Results>;
+}
+
+/** What a run gave: its items without an error, and every word about those with one. */
+interface Results {
+	run: RunResult;
+	good: INodeExecutionData[];
+	told: unknown[];
+}
+
+const RETRY_ONCE = settingsOf({ goOn: false, retry: true });
+const errorOf = ({ error }: RunResult) => error && [error.message, error.description];
+
+/** The node on the canvas, with two items. n8n retries a node that goes on only when its first item failed. */
+const onCanvas = (mode: Mode): Way => ({
+	after: mode.goOn ? 0 : 1,
+	sentWhenUncertain: 2,
+	most: 2,
+	retry: mode.retry,
+	start: async (mirage, _route, node) => {
+		const result = await run(
+			mirage,
+			{ ...node, settings: settingsOf(mode) },
+			await twoItems(mirage),
+		);
+		const outputs = result.status === 'success' ? result.outputs() : [];
+		const good = outputs.filter(({ json }) => json.error === undefined || json.error === null);
+		const bad = outputs.filter((output) => !good.includes(output));
+		return { run: result, good, told: [...bad.map(({ json }) => json), errorOf(result)] };
+	},
+});
+
+/** What an agent's call fills in where a file of an item cannot come along. */
+const asTool = (route: string, { parameters }: NodeSpec): NodeSpec['parameters'] => {
+	const text = `={{ $fromAI('text', 'What to say', 'string') }}`;
+	const urls: Record<string, NodeSpec['parameters']> = {
+		'POST /v1/videos': {
+			imageSource: 'url',
+			imageUrl: `${files.url}/image`,
+			audioSource: 'url',
+			audioUrl: `${files.url}/audio`,
+		},
+		'POST /v1/audio/text-to-speech/{voice_id}': { text },
+		'POST /v1/meta/text_overlays': { videoSource: 'url', videoUrl: `${files.url}/video` },
+	};
+	return { ...parameters, ...urls[route] };
+};
+
+const REPEATED: Record<string, Way> = {
+	'tool call': {
+		after: 0,
+		// The second call has the same inputs, and is refused.
+		sentWhenUncertain: 1,
+		most: 2,
+		retry: true,
+		start: async (mirage, route, node) => {
+			const [first] = await twoItems(mirage);
+			const tool = { ...node, type: `${node.type}Tool`, parameters: asTool(route, node) };
+			const calls = JSON.stringify([{ text: 'Hello' }, { text: 'Hello' }]);
+			const parameters = { arguments: calls, catchErrors: true };
+			const result = await run(mirage, node, [first!], {
+				nodes: [
+					{ type: 'toolCaller', parameters },
+					{ ...tool, settings: RETRY_ONCE },
+				],
+				connections: {
+					[START]: { main: [[{ node: 'toolCaller', type: 'main', index: 0 }]] },
+					[tool.type]: { ai_tool: [[{ node: 'toolCaller', type: 'ai_tool', index: 0 }]] },
+				},
+			});
+			const answers = (result.outputs('toolCaller')[0]?.json.answers ?? []) as string[];
+			const told = answers.filter((answer) => answer.startsWith('Error'));
+			const items = answers.flatMap((answer) =>
+				told.includes(answer) ? [] : (JSON.parse(answer) as IDataObject[]),
+			);
+			// An agent gets no file: what comes with one is its item's JSON.
+			const binary = { audio: { data: '', mimeType: '' } };
+			return { run: result, good: items.map((json) => ({ json, binary })), told };
+		},
+	},
+	loop: {
+		after: 1,
+		sentWhenUncertain: 2,
+		most: 2,
+		retry: true,
+		start: async (mirage, _route, node) => {
+			const [first] = await twoItems(mirage);
+			const result = await run(mirage, node, [first!], {
+				nodes: [
+					{ type: 'rounds', parameters: { rounds: 2 } },
+					{ ...node, settings: RETRY_ONCE },
+				],
+				connections: {
+					[START]: { main: [[{ node: 'rounds', type: 'main', index: 0 }]] },
+					rounds: { main: [[], [{ node: node.type, type: 'main', index: 0 }]] },
+					[node.type]: { main: [[{ node: 'rounds', type: 'main', index: 0 }]] },
+				},
+			});
+			const rounds = result.runData[node.type] ?? [];
+			const good = rounds.flatMap(({ data }) => data?.main?.[0] ?? []);
+			return { run: result, good, told: [errorOf(result)] };
+		},
+	},
+	'sub-workflow': {
+		after: 1,
+		// Its second run is an execution of its own, and knows nothing of the first.
+		sentWhenUncertain: 4,
+		most: 4,
+		retry: true,
+		start: async (mirage, _route, node) => {
+			const parent = { type: 'executeWorkflow', settings: RETRY_ONCE };
+			const options = { nodes: [parent], subWorkflow: [node] };
+			const result = await run(mirage, parent, await twoItems(mirage), options);
+			const good = result.status === 'success' ? result.outputs() : [];
+			return { run: result, good, told: [...result.subRuns.map(errorOf), errorOf(result)] };
+		},
+	},
+};
+const WAYS: Record<string, Way> = {
+	...Object.fromEntries(MODES.map((mode) => [headOf(mode), onCanvas(mode)])),
+	...REPEATED,
+};
+
+let files: FileServer;
+beforeAll(async () => {
+	files = await startFileServer({
+		'/image': whole(readFileSync(MEDIA.portraitJpeg)),
+		'/audio': whole(readFileSync(MEDIA.voiceMp3)),
+		'/video': whole(RENDERED),
+	});
+});
+afterAll(async () => await files.close());
+
+const templates = new WeakMap<Emulator, string>();
+const twoItems = async (mirage: Emulator) => {
+	const template = templates.get(mirage);
+	return [item({ template }), item({ template })];
+};
+
+/** Items whose speech an error names, by "item 0–2, 4". */
+function spokenIn(told: string): number {
+	const lists = [...told.matchAll(/Speech was made, and billed, for item ([\d–, ]+)/g)];
+	const parts = lists.flatMap(([, list]) => list!.split(', '));
+	return parts.reduce((sum, part) => {
+		const [from, to = from] = part.split('–').map(Number);
+		return sum + to! - from! + 1;
+	}, 0);
+}
+
 describe('a request that starts something', () => {
 	it.each(Object.keys(FAULTS))('pays once and names what was paid: %s', async (name) => {
-		const play = async (route: string, node: NodeSpec, { goOn, retry }: Mode) => {
+		const play = async (route: string, node: NodeSpec, head: string, way: Way) => {
 			const { fault, meaning } = FAULTS[name]!;
 			const mirage = await startAccount();
 			try {
 				const template = await aTemplate(mirage);
+				templates.set(mirage, template);
 				mirage.requests.length = 0;
-				// n8n retries a node that goes on only when its first item failed.
-				mirage.fault({ route, after: goOn ? 0 : 1, fault });
-				const result = await run(
-					mirage,
-					{
-						...node,
-						parameters: { ...node.parameters, options: { concurrency: 1 } },
-						settings: settingsOf({ goOn, retry }),
-					},
-					[item({ template }), item({ template })],
-				);
-				const where = `${route}, ${name}, go on ${goOn}, retry ${retry}`;
-				searchKey(where, mirage, result);
+				mirage.fault({ route, after: way.after, fault });
+				const parameters = { ...node.parameters, options: { concurrency: 1 } };
+				// A tool has no item with the ID of a template.
+				if (head === 'tool call' && route === 'POST /v1/videos/captions')
+					Object.assign(parameters, { captionTemplateId: byId(template) });
+				const results = await way.start(mirage, route, { ...node, parameters });
+				const { run: result, good } = results;
+				const told = results.told.filter(Boolean);
+				const where = `${route}, ${name}, ${head}`;
+				for (const each of [result, ...result.subRuns]) searchKey(where, mirage, each);
 
-				const outputs = result.status === 'success' ? result.outputs() : [];
-				const good = outputs.filter(({ json }) => json.error === undefined || json.error === null);
-				const told = [
-					...outputs.filter((output) => !good.includes(output)).map(({ json }) => json),
-					result.error && [result.error.message, result.error.description],
-				].filter(Boolean);
 				const jobs = acceptedBy(mirage);
 				const speech = jobs.filter((id) => id.startsWith('speech_')).length;
 				const noList = route !== 'POST /v1/videos' && route !== 'POST /v1/videos/captions';
 				const doubts = (textOf(told).match(/may still have accepted/g) ?? []).length;
-				const named = jobs.filter((id) => textOf(told).includes(id)).length;
-				const spoken = textOf(told).includes(
-					`Speech was made, and billed, for item ${goOn ? 1 : 0}`,
-				)
-					? 1
-					: 0;
 				const inOutput = speech
 					? good.filter(({ binary }) => binary?.audio).length
 					: jobs.filter((id) => good.some(({ json }) => json.id === id)).length;
-				const inErrors = noList ? Math.min(jobs.length - inOutput, named + spoken + doubts) : named;
+				const others = jobs.filter((id) => !good.some(({ json }) => json.id === id));
+				const named = others.filter((id) => textOf(told).includes(id)).length;
+				const inErrors = noList
+					? Math.min(jobs.length - inOutput, named + spokenIn(textOf(told)) + doubts)
+					: named;
 				if (inOutput + inErrors < jobs.length) unexplained.push(where);
+				const failed = result.status !== 'success' || told.length > 0;
 				cells.set(
-					cellOf(route, name, { goOn, retry }),
-					`${result.status === 'success' && told.length === 0 ? 'ok' : 'error'} ${jobs.length} = ${inOutput} + ${inErrors}`,
+					JSON.stringify([route, name, head]),
+					`${failed ? 'error' : 'ok'} ${jobs.length} = ${inOutput} + ${inErrors}`,
 				);
 
 				const sent = requestsTo(mirage, route).length;
-				expect(inOutput + inErrors).toBe(jobs.length);
-				expect(jobs.length).toBeLessThanOrEqual(2);
+				expect([where, inOutput + inErrors]).toEqual([where, jobs.length]);
+				expect(jobs.length).toBeLessThanOrEqual(way.most);
 				if (meaning === 'uncertain') {
-					expect(sent).toBe(2);
+					expect([where, sent]).toEqual([where, way.sentWhenUncertain]);
 					expect(doubts).toBeGreaterThan(0);
 				} else {
-					expect(doubts).toBe(0);
-					expect(good.length === 2).toBe(meaning === 'accepted' || retry);
+					expect([where, doubts]).toEqual([where, 0]);
+					expect([where, good.length === 2]).toEqual([where, meaning === 'accepted' || way.retry]);
 				}
 			} finally {
 				await mirage.close();
@@ -234,7 +386,7 @@ describe('a request that starts something', () => {
 		limitSilence(name);
 		await Promise.all(
 			Object.entries(POSTS).flatMap(([route, node]) =>
-				MODES.map(async (mode) => await play(route, node, mode)),
+				Object.entries(WAYS).map(async ([head, way]) => await play(route, node, head, way)),
 			),
 		);
 	});
@@ -271,7 +423,7 @@ describe('a request that reads something', () => {
 				}
 			};
 			const cell = await Promise.all([1, Infinity].map(playTimes));
-			cells.set(cellOf(route, name, { goOn, retry }), cell.join(', '));
+			cells.set(JSON.stringify([route, name, headOf({ goOn, retry })]), cell.join(', '));
 		};
 		limitSilence(name);
 		await Promise.all(
@@ -300,17 +452,17 @@ it('docs/fault-matrix.md tells the results of this run', () => {
 
 /** The results as a page of the docs. No times and no IDs: it is the same for every run. */
 function tableOf(): string {
-	const heads = MODES.map(
-		({ goOn, retry }) => `${goOn ? 'continue' : 'stop'}, ${retry ? 'retry' : 'no retry'}`,
-	);
 	const row = (texts: string[]) => `| ${texts.join(' | ')} |`;
-	const section = (route: string, names: string[]) => [
+	const section = (route: string, names: string[], heads: string[]) => [
 		`### ${route === 'content' ? 'The file host' : route}`,
 		'',
 		row(['fault', ...heads]),
 		row(['---', ...heads.map(() => '---')]),
 		...names.map((name) =>
-			row([name, ...MODES.map((mode) => cells.get(cellOf(route, name, mode)) ?? 'not run')]),
+			row([
+				name,
+				...heads.map((head) => cells.get(JSON.stringify([route, name, head])) ?? 'not run'),
+			]),
 		),
 		'',
 	];
@@ -330,12 +482,20 @@ function tableOf(): string {
 		'Two items, one after the other; the fault plays once: on the second, or with "continue" on the first. `3 = 2 + 1` would read: three jobs on the server, two of',
 		'them in the output and one told in an error. `ok` is a run without any error, `error` one in which an item failed.',
 		'',
-		...Object.keys(POSTS).flatMap((route) => section(route, Object.keys(FAULTS))),
+		'"tool call": an agent calls the node twice as its tool, with "Retry On Fail" of the tool; the fault plays on the first call. "loop": two rounds, with "Retry On',
+		'Fail". "sub-workflow": the node runs in a sub-workflow, and the node that starts it has "Retry On Fail": n8n then runs the whole sub-workflow once more, as an',
+		'execution of its own, so what its first run had accepted is paid again. [What to do about that](errors.md#what-n8n-itself-runs-again).',
+		'',
+		...Object.keys(POSTS).flatMap((route) =>
+			section(route, Object.keys(FAULTS), Object.keys(WAYS)),
+		),
 		'## Requests that read something',
 		'',
 		'One item. `ok, error` reads: good when the fault plays once, an error when it lasts.',
 		'',
-		...Object.keys(GETS).flatMap((route) => section(route, Object.keys(faultsOfGet(route)))),
+		...Object.keys(GETS).flatMap((route) =>
+			section(route, Object.keys(faultsOfGet(route)), MODES.map(headOf)),
+		),
 		'<!-- prettier-ignore-end -->',
 		'',
 	].join('\n');
