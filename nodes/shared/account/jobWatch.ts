@@ -1,11 +1,9 @@
-import type { INode } from 'n8n-workflow';
 import { NodeApiError } from 'n8n-workflow';
 
 import type { Clock } from '../async/clock';
 import { createPool } from '../async/pool';
 import { untilAborted } from '../async/untilAborted';
 import { isFinal } from '../api/objects';
-import type { JobStatus } from '../api/objects';
 import { httpStatusOf, mayPassIfRepeated, retryAfterMsOf } from '../transport/errors';
 import type { ProgressRecord, Remaining, RenderTime } from './estimate';
 import {
@@ -15,6 +13,7 @@ import {
 	withProgress,
 	withRenderTimes,
 } from './estimate';
+import type { Job, JobSource, OnServerTime } from './jobSource';
 import type { FailedRead, PageRead, WatchedJob } from './pollSchedule';
 import {
 	judgeFailedRead,
@@ -23,32 +22,6 @@ import {
 	spacingFor,
 	wantsNextPage,
 } from './pollSchedule';
-
-/** What videos and text overlays have in common. */
-export interface Job {
-	id: string;
-	status: JobStatus;
-	/** Unix seconds. */
-	created_at: number;
-	/** Unix seconds. */
-	completed_at?: number | null;
-	/** Percent, 0 to 100. */
-	progress?: number | null;
-}
-
-/** Told by a read what the server's clock says, in ms since 1970. */
-export type OnServerTime = (serverMs: number) => void;
-
-/** Where the state of jobs comes from. Each call is one try: failed reads are tolerated here. */
-export interface JobSource<J extends Job> {
-	/** The node that waits; errors are told as its own. */
-	node: INode;
-	read(id: string, onServerTime: OnServerTime): Promise<J>;
-	/** One page of 100, newest first, strictly after a job. Left out where the API has no list. */
-	list?(after: string | undefined, onServerTime: OnServerTime): Promise<J[]>;
-	/** Jobs of one kind take about the same time. Default: all are of one kind. */
-	kindOf?(job: J): string;
-}
 
 /** An execution that waits, as the watch sees it. */
 export interface Waiting<J extends Job> {
@@ -122,6 +95,17 @@ export class JobWatch<J extends Job> {
 	private lastRoundMs = -Infinity;
 	/** Until when the server asked for silence, in ms since 1970. */
 	silentUntilMs = -Infinity;
+	private latestMs = -Infinity;
+	/** How far this machine's clock was set back since somebody waits, in ms. */
+	private setBackMs = 0;
+
+	/** The time of a clock, but never earlier than before: a clock that is set back holds nobody up. */
+	now(clock: Clock): number {
+		const shown = clock.now() + this.setBackMs;
+		if (shown < this.latestMs) this.setBackMs += this.latestMs - shown;
+		this.latestMs = Math.max(shown, this.latestMs);
+		return this.latestMs;
+	}
 
 	/** Whether anybody waits. */
 	get isBusy(): boolean {
@@ -179,7 +163,7 @@ export class JobWatch<J extends Job> {
 	 * of what is due. Everybody is told what it found. Rejects with what is no answer of the API.
 	 */
 	async read(reader: Waiting<J>): Promise<void> {
-		const round = { reader, startedMs: reader.clock.now(), number: this.rounds++ };
+		const round = { reader, startedMs: this.now(reader.clock), number: this.rounds++ };
 		this.round = round;
 		this.lastRoundMs = round.startedMs;
 		const dueUntilMs = round.startedMs + spacingFor(this.waits.size);
@@ -274,7 +258,7 @@ export class JobWatch<J extends Job> {
 				if (!(error instanceof NodeApiError)) return await Promise.reject(error);
 				// Nothing came from the API and never will: n8n or the credential did not let it out.
 				if (httpStatusOf(error) !== undefined || mayPassIfRepeated(error)) return { error };
-				reader.failed(reader.openIds, 'refused', error, reader.clock.now());
+				reader.failed(reader.openIds, 'refused', error, this.now(reader.clock));
 				return undefined;
 			},
 		);
@@ -282,7 +266,7 @@ export class JobWatch<J extends Job> {
 	}
 
 	private tellSeen({ reader, number }: Round<J>, page: J[]): void {
-		const now = reader.clock.now();
+		const now = this.now(reader.clock);
 		const kindOf = (job: J) => reader.source.kindOf?.(job) ?? '';
 		for (const job of page) {
 			const { id, completed_at: completedAt, created_at: createdAt } = job;
@@ -316,7 +300,7 @@ export class JobWatch<J extends Job> {
 		failure: FailedRead,
 		error: NodeApiError,
 	): void {
-		const now = reader.clock.now();
+		const now = this.now(reader.clock);
 		for (const id of ids) {
 			const job = this.jobs.get(id);
 			if (job && failure !== 'rateLimited') job.readInRound = number;
@@ -333,7 +317,7 @@ export class JobWatch<J extends Job> {
 	private onServerTime({ reader }: Round<J>): OnServerTime {
 		return (serverMs) => {
 			if (!Number.isFinite(serverMs)) return;
-			const ahead = serverMs - reader.clock.now();
+			const ahead = serverMs - this.now(reader.clock);
 			this.serverAheadMs = [...this.serverAheadMs, ahead].slice(-SERVER_TIMES);
 		};
 	}

@@ -40,7 +40,7 @@ const MANY_WAITS = 6;
 const WELL_KNOWN_MS = 1_500;
 
 /** An end that is known less well is read first when this share of the time it may fall in has passed. */
-const FIRST_SHARE = 0.2;
+const FIRST_SHARE = 0.1;
 
 /** Below this many open videos single reads cost no more than the list. */
 const LIST_FROM = 3;

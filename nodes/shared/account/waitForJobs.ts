@@ -1,7 +1,6 @@
 import type { IExecuteFunctions, NodeApiError } from 'n8n-workflow';
 
-import { getTextOverlay, getVideo, listVideos } from '../api/endpoints';
-import { isCaptioned, isFinal } from '../api/objects';
+import { isFinal } from '../api/objects';
 import type { TextOverlay, Video } from '../api/objects';
 import type { Clock } from '../async/clock';
 import { systemClock } from '../async/clock';
@@ -9,7 +8,9 @@ import { cancelSignal } from '../n8n/cancellation';
 import { errorOf } from '../transport/errors';
 import { accountOf } from './account';
 import type { Remaining } from './estimate';
-import type { Job, JobSource, JobWatch, Waiting } from './jobWatch';
+import type { Job, JobSource } from './jobSource';
+import { textOverlaySource, videoSource } from './jobSource';
+import type { JobWatch, Waiting } from './jobWatch';
 import type { FailedRead, OpenJob, PollTiming } from './pollSchedule';
 import { MAX_FAILED_READS, MAX_UNKNOWN_READS, nextReadAt } from './pollSchedule';
 
@@ -51,15 +52,9 @@ export async function waitForVideos(
 	ids: Iterable<string>,
 	options: Omit<WaitOptions<Video>, 'signal'>,
 ): Promise<Map<string, JobEnd<Video>>> {
-	const source: JobSource<Video> = {
-		node: ctx.getNode(),
-		read: async (id, onServerTime) => await getVideo(ctx, id, { tries: 1, onServerTime }),
-		list: async (after, onServerTime) =>
-			await listVideos(ctx, { after }, { tries: 1, onServerTime }),
-		kindOf: (video) => (isCaptioned(video) ? 'captioned' : 'generated'),
-	};
 	const { videos } = await accountOf(ctx);
-	return await waitForJobs(videos, ids, source, { ...options, signal: cancelSignal(ctx) });
+	const signal = cancelSignal(ctx);
+	return await waitForJobs(videos, ids, videoSource(ctx), { ...options, signal });
 }
 
 /** Waits for text overlays as {@link waitForJobs} does, with all executions of the account. */
@@ -68,12 +63,9 @@ export async function waitForTextOverlays(
 	ids: Iterable<string>,
 	options: Omit<WaitOptions<TextOverlay>, 'signal'>,
 ): Promise<Map<string, JobEnd<TextOverlay>>> {
-	const source: JobSource<TextOverlay> = {
-		node: ctx.getNode(),
-		read: async (id, onServerTime) => await getTextOverlay(ctx, id, { tries: 1, onServerTime }),
-	};
 	const { textOverlays } = await accountOf(ctx);
-	return await waitForJobs(textOverlays, ids, source, { ...options, signal: cancelSignal(ctx) });
+	const signal = cancelSignal(ctx);
+	return await waitForJobs(textOverlays, ids, textOverlaySource(ctx), { ...options, signal });
 }
 
 /**
@@ -121,7 +113,7 @@ class Wait<J extends Job> implements Waiting<J> {
 	) {
 		this.order = [...new Set(ids)];
 		this.clock = options.clock ?? systemClock;
-		this.startMs = this.clock.now();
+		this.startMs = this.watch.now(this.clock);
 		this.timing = { ...options, deadlineMs: this.startMs + options.timeoutMs };
 		for (const id of this.order)
 			this.open.set(id, {
@@ -141,7 +133,7 @@ class Wait<J extends Job> implements Waiting<J> {
 		this.watch.join(this);
 		try {
 			while (!this.left.aborted) {
-				const now = this.clock.now();
+				const now = this.watch.now(this.clock);
 				const { deadlineMs } = this.timing;
 				const timeIsOver = now >= deadlineMs;
 				if (timeIsOver && (this.lookedAtDeadline || this.watch.silentUntilMs > now)) break;
@@ -221,7 +213,7 @@ class Wait<J extends Job> implements Waiting<J> {
 
 	private async sleepUntil(ms: number): Promise<void> {
 		this.sleeping = new AbortController();
-		await this.clock.sleep(ms - this.clock.now(), this.sleeping.signal);
+		await this.clock.sleep(ms - this.watch.now(this.clock), this.sleeping.signal);
 	}
 
 	private stop(): void {

@@ -1,4 +1,4 @@
-import type { Job } from '../account/jobWatch';
+import type { Job } from '../account/jobSource';
 import type { JobEnd, WaitOptions } from '../account/waitForJobs';
 
 /** The jobs of all items of a node, which are waited for together. */

@@ -1,6 +1,7 @@
 import { NodeApiError, type INode } from 'n8n-workflow';
 
-import { JobWatch, type Job, type JobSource } from '../../../nodes/shared/account/jobWatch';
+import type { Job, JobSource } from '../../../nodes/shared/account/jobSource';
+import { JobWatch } from '../../../nodes/shared/account/jobWatch';
 import {
 	waitForJobs,
 	type JobEnd,
@@ -296,4 +297,20 @@ test('when the last execution has left, nothing is left of the wait', async () =
 	const since = account.clock.now();
 	await account.wait('C', ['v']);
 	expect(account.reads.at(-1)!.at + START).toBe(since);
+});
+
+test('a clock that is set back an hour holds nobody up', async () => {
+	const account = new SharedAccount({ v: 20_000 });
+	let setBackMs = 0;
+	const clock = {
+		now: () => account.clock.now() - setBackMs,
+		sleep: async (ms: number, signal?: AbortSignal) => await account.clock.sleep(ms, signal),
+	};
+	account.fault = (_, count) => {
+		if (count === 2) setBackMs = 3_600_000;
+	};
+	const run = await account.wait('A', ['v'], { clock });
+
+	expect(kindOf(run, 'v')).toBe('read');
+	expect(run.endedAfterMs).toBeLessThan(60_000);
 });

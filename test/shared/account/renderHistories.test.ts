@@ -5,7 +5,8 @@
  */
 import type { INode } from 'n8n-workflow';
 
-import { JobWatch, type Job } from '../../../nodes/shared/account/jobWatch';
+import type { Job } from '../../../nodes/shared/account/jobSource';
+import { JobWatch } from '../../../nodes/shared/account/jobWatch';
 import { pauseAfter } from '../../../nodes/shared/account/pollSchedule';
 import { waitForJobs } from '../../../nodes/shared/account/waitForJobs';
 import { VirtualClock } from './virtualClock';

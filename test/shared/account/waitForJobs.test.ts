@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { NodeApiError, type INode } from 'n8n-workflow';
 
-import { JobWatch, type Job } from '../../../nodes/shared/account/jobWatch';
+import type { Job } from '../../../nodes/shared/account/jobSource';
+import { JobWatch } from '../../../nodes/shared/account/jobWatch';
 import {
 	judgeFailedRead,
 	listable,
