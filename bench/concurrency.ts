@@ -62,7 +62,7 @@ export async function measureConcurrency({
 				binaryMode: 'filesystem',
 				input: Array.from({ length: items }, () => ({
 					files: {
-						image: { content: portrait, fileName: 'portrait.jpg' },
+						data: { content: portrait, fileName: 'portrait.jpg' },
 						audio: { content: voice, fileName: 'voice.mp3' },
 					},
 				})),

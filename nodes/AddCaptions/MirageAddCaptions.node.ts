@@ -9,25 +9,25 @@ import { NodeConnectionTypes } from 'n8n-workflow';
 import { knownJobs } from '../shared/account/account';
 import type { AddCaptionsInput } from '../shared/api/endpoints';
 import { addCaptions } from '../shared/api/endpoints';
+import { CAPTIONS_USD_PER_MINUTE } from '../shared/api/models';
 import {
 	captionTemplateLocator,
+	completionFields,
+	costNotice,
 	fileFields,
 	fileSources,
 	mirageIcon,
+	startOperation,
 	videoLocator,
 	rateLimitHint,
 } from '../shared/descriptions/fields';
-import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
-import { isNineSixteenths } from '../shared/media/frame';
 import type { FileRule } from '../shared/files/checkFile';
 import { checkedFile } from '../shared/files/inputFile';
-import { runItems } from '../shared/items/runItems';
-import { openIdempotencyRecord } from '../shared/items/idempotency';
-import type { Video } from '../shared/api/objects';
-import { jsonOf } from '../shared/api/objects';
-import { locatorId } from '../shared/n8n/parameters';
+import { estimateCaptions } from '../shared/items/estimate';
+import { isNineSixteenths } from '../shared/media/frame';
 import { searchCaptionTemplates, searchVideos } from '../shared/methods/listSearch';
-import { hintWaited, runOptions } from '../shared/items/runOptions';
+import { locatorId } from '../shared/n8n/parameters';
+import { startOptions, startVideos } from '../shared/videos/startVideos';
 
 /**
  * What the captions endpoint takes (OpenAPI: addCaptions): MP4 or MOV, at most 50 MB, 9:16. Which
@@ -66,13 +66,11 @@ export class MirageAddCaptions implements INodeType {
 		credentials: [{ name: 'mirageApi', required: true }],
 		hints: [rateLimitHint],
 		properties: [
-			{
-				displayName:
-					'Mirage bills captions per started minute of the video: 0.15 USD (price of October 2026)',
-				name: 'costNotice',
-				type: 'notice',
-				default: '',
-			},
+			costNotice(
+				`Mirage bills captions per started minute of the video: ${CAPTIONS_USD_PER_MINUTE} USD (list price of October 2026)`,
+				{ operation: ['create'] },
+			),
+			startOperation('captions', 'Add captions to a video'),
 			{
 				displayName: 'Video Source',
 				name: 'videoSource',
@@ -102,13 +100,15 @@ export class MirageAddCaptions implements INodeType {
 				urlPlaceholder: 'e.g. https://example.com/video.mp4',
 			}),
 			captionTemplateLocator({ description: 'Style of the captions' }),
+			...completionFields({ operation: ['create'] }),
 			{
 				displayName: 'Options',
 				name: 'options',
 				type: 'collection',
 				placeholder: 'Add option',
 				default: {},
-				options: [concurrencyOption, rateLimitPatienceOption],
+				displayOptions: { show: { operation: ['create'] } },
+				options: startOptions,
 			},
 		],
 	};
@@ -116,33 +116,29 @@ export class MirageAddCaptions implements INodeType {
 	methods = { listSearch: { searchVideos, searchCaptionTemplates } };
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, limiter } = runOptions(this);
-		const record = openIdempotencyRecord(this);
-		const output = await runItems(this, {
-			concurrency,
-			record,
-			check: async (i): Promise<AddCaptionsInput> => {
-				const templateId = locatorId(this, 'captionTemplateId', 'Caption Template', i);
-				if (this.getNodeParameter('videoSource', i) === 'videoId')
-					return { templateId, videoId: locatorId(this, 'videoId', 'Video', i) };
-				const video = await checkedFile(
-					this,
-					i,
-					{ source: 'videoSource', field: 'videoField', url: 'videoUrl' },
-					VIDEO,
-				);
-				return { templateId, video };
-			},
-			run: async (input, i) => {
-				const source = 'videoId' in input ? input.videoId : input.video.fingerprint;
-				const inputs = [input.templateId, source];
-				const video = await record.once<Video>(i, { kind: 'captions', inputs }, async () =>
-					addCaptions(this, limiter, input, await knownJobs(this, record.ids())),
-				);
-				return [{ json: jsonOf(video), pairedItem: { item: i } }];
-			},
+		const output = await startVideos<AddCaptionsInput>(this, {
+			kind: 'captions',
+			bucket: 'addCaptions',
+			names: ['captioning', 'captionings'],
+			check: async (i) => await captionsInput(this, i),
+			estimate: async (input) =>
+				estimateCaptions('videoId' in input ? undefined : await input.video.durationS()),
+			inputs: (input) => [
+				input.templateId,
+				'videoId' in input ? input.videoId : input.video.fingerprint,
+			],
+			create: async (input, _, { limiter, record }) =>
+				await addCaptions(this, limiter, input, await knownJobs(this, record.ids())),
 		});
-		hintWaited(this, limiter);
 		return [output];
 	}
+}
+
+/** Reads and checks what an item gives. Throws `NodeOperationError` that names parameter and item. */
+async function captionsInput(ctx: IExecuteFunctions, i: number): Promise<AddCaptionsInput> {
+	const templateId = locatorId(ctx, 'captionTemplateId', 'Caption Template', i);
+	if (ctx.getNodeParameter('videoSource', i) === 'videoId')
+		return { templateId, videoId: locatorId(ctx, 'videoId', 'Video', i) };
+	const names = { source: 'videoSource', field: 'videoField', url: 'videoUrl' };
+	return { templateId, video: await checkedFile(ctx, i, names, VIDEO) };
 }

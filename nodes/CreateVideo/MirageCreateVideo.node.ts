@@ -8,37 +8,42 @@ import { NodeConnectionTypes } from 'n8n-workflow';
 
 import { knownJobs } from '../shared/account/account';
 import { createVideo } from '../shared/api/endpoints';
-import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
+import { DEFAULT_VIDEO_MODEL, VIDEO_MODELS, VIDEO_STEP_S } from '../shared/api/models';
+import type { Show } from '../shared/descriptions/fields';
 import {
+	completionFields,
+	costNotice,
 	fileFields,
 	fileSources,
 	mirageIcon,
+	sourceField,
+	startOperation,
 	voiceIdField,
-	rateLimitHint,
+	waitingHint,
 } from '../shared/descriptions/fields';
-import type { FileRule } from '../shared/files/checkFile';
-import { checkedFile } from '../shared/files/inputFile';
-import { fileFromBinary } from '../shared/files/binaryField';
-import { runItems } from '../shared/items/runItems';
-import { openIdempotencyRecord } from '../shared/items/idempotency';
-import type { Video } from '../shared/api/objects';
-import { jsonOf } from '../shared/api/objects';
-import { requiredId, requiredText } from '../shared/n8n/parameters';
-import { hintWaited, runOptions } from '../shared/items/runOptions';
-import { makeSpeech, SPEECH_MODEL } from '../shared/files/speech';
+import { estimateVideo } from '../shared/items/estimate';
+import { startOptions, startVideos } from '../shared/videos/startVideos';
+import type { VideoInput } from './videoInput';
+import { spokenFile, videoInput } from './videoInput';
 
-/** Portrait formats (provider's overview). */
-const IMAGE: FileRule = {
-	label: 'Image',
-	kinds: ['jpeg', 'png'],
-	wanted: 'a JPEG or PNG picture',
-};
-/** Speech formats (provider's overview). */
-const AUDIO: FileRule = {
-	label: 'Audio',
-	kinds: ['wav', 'mp3'],
-	wanted: 'a WAV or MP3 file',
-};
+/** When the person is shown from a clip and not from a picture. */
+const fromClip = { appearance: ['video'] };
+/** Models whose panel asks for it. */
+const clipShown = { ...fromClip, model: [{ _cnd: { not: DEFAULT_VIDEO_MODEL } }] };
+
+/** The portrait. The first model takes nothing else, the others take a clip as well. */
+const portraitFields = (rules: { show?: Show; hide?: Show }) => [
+	sourceField('Image', 'Where the portrait comes from', rules),
+	...fileFields({
+		prefix: 'image',
+		label: 'Image',
+		defaultField: 'data',
+		wanted:
+			'the portrait, a JPEG or PNG picture of one person who looks at the camera. Upright (9:16) if captions follow',
+		urlPlaceholder: 'e.g. https://example.com/portrait.jpg',
+		...rules,
+	}),
+];
 
 /** The third place that speech can come from. */
 const spokenText = {
@@ -63,29 +68,74 @@ export class MirageCreateVideo implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
-		hints: [rateLimitHint],
+		hints: [
+			waitingHint(
+				'Mirage takes about two videos a minute for an account. Items wait for their turn, and nothing is sent twice.',
+			),
+		],
 		properties: [
+			...Object.entries(VIDEO_MODELS).map(([id, { name, usdPerSecond, priceOf }]) =>
+				costNotice(
+					`Mirage bills every video that is started. ${name} costs ${usdPerSecond} USD per second of video, in steps of ${VIDEO_STEP_S} seconds (list price of ${priceOf}). Try with one item first.`,
+					{ model: [id], operation: ['create'] },
+				),
+			),
+			costNotice(
+				'Mirage bills every video that is started. The Mirage platform dashboard shows the price of other models. Try with one item first.',
+				{ model: ['other'], operation: ['create'] },
+			),
+			startOperation('a video', 'Create a video'),
 			{
-				displayName:
-					'Mirage bills every video that is started: 0.15 USD per second of video, in steps of 6 seconds (price of October 2026). Try with one item first.',
-				name: 'costNotice',
-				type: 'notice',
-				default: '',
-			},
-			{
-				displayName: 'Image Source',
-				name: 'imageSource',
+				displayName: 'Model',
+				name: 'model',
 				type: 'options',
-				options: [fileSources.binary, fileSources.url],
-				default: 'binary',
-				description: 'Where the portrait comes from',
+				options: [
+					...Object.entries(VIDEO_MODELS).map(([value, { name }]) => ({ name, value })),
+					{ name: 'Other', value: 'other', description: 'Use any model that the account has' },
+				],
+				default: DEFAULT_VIDEO_MODEL,
+				description: 'Model that makes the video',
 			},
+			{
+				displayName: 'Model ID',
+				name: 'modelId',
+				type: 'string',
+				required: true,
+				default: '',
+				placeholder: 'e.g. mirage-avatar-x',
+				description: 'ID of the model, as the Mirage platform names it',
+				displayOptions: { show: { model: ['other'] } },
+			},
+			{
+				displayName: 'Appearance',
+				name: 'appearance',
+				type: 'options',
+				options: [
+					{
+						name: 'Picture',
+						value: 'image',
+						description: 'Show the person from a JPEG or PNG picture',
+					},
+					{
+						name: 'Clip',
+						value: 'video',
+						description: 'Show the person from a short MP4 or MOV video of them',
+					},
+				],
+				default: 'image',
+				description: 'What the person in the video looks like',
+				displayOptions: { hide: { model: [DEFAULT_VIDEO_MODEL] } },
+			},
+			...portraitFields({ show: { model: [DEFAULT_VIDEO_MODEL] } }),
+			...portraitFields({ hide: { model: [DEFAULT_VIDEO_MODEL], ...fromClip } }),
+			sourceField('Video', 'Where the clip of the person comes from', { show: clipShown }),
 			...fileFields({
-				prefix: 'image',
-				label: 'Image',
-				defaultField: 'image',
-				wanted: 'the portrait, a JPEG or PNG picture of one person who looks at the camera',
-				urlPlaceholder: 'e.g. https://example.com/portrait.jpg',
+				prefix: 'video',
+				label: 'Video',
+				defaultField: 'video',
+				wanted: 'the clip of the person, an MP4 or MOV of 10 to 60 seconds',
+				urlPlaceholder: 'e.g. https://example.com/person.mp4',
+				show: clipShown,
 			}),
 			{
 				displayName: 'Audio Source',
@@ -115,75 +165,40 @@ export class MirageCreateVideo implements INodeType {
 				description: 'Words that the person in the video says',
 				displayOptions: { show: { audioSource: ['text'] } },
 			},
-			{
-				displayName: 'Model',
-				name: 'model',
-				type: 'options',
-				options: [{ name: 'Mirage Video 1 (Latest)', value: 'mirage-video-1-latest' }],
-				default: 'mirage-video-1-latest',
-				description: 'Model that makes the video',
-			},
+			...completionFields({ operation: ['create'] }),
 			{
 				displayName: 'Options',
 				name: 'options',
 				type: 'collection',
 				placeholder: 'Add option',
 				default: {},
-				options: [concurrencyOption, rateLimitPatienceOption],
+				displayOptions: { show: { operation: ['create'] } },
+				options: startOptions,
 			},
 		],
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { concurrency, limiter } = runOptions(this);
-		const record = openIdempotencyRecord(this);
-		const output = await runItems(this, {
-			concurrency,
-			record,
-			check: async (i) => {
-				const model = requiredText(this, 'model', 'Model', i);
-				const image = await checkedFile(
-					this,
-					i,
-					{ source: 'imageSource', field: 'imageField', url: 'imageUrl' },
-					IMAGE,
-				);
-				if (this.getNodeParameter('audioSource', i) === 'text') {
-					const voiceId = requiredId(this, 'voiceId', 'Voice ID', i);
-					const text = requiredText(this, 'text', 'Text', i);
-					return { model, image, speech: { voiceId, text, model: SPEECH_MODEL } };
-				}
-				const audio = await checkedFile(
-					this,
-					i,
-					{ source: 'audioSource', field: 'audioField', url: 'audioUrl' },
-					AUDIO,
-				);
-				return { model, image, audio };
-			},
-			run: async ({ model, image, audio, speech }, i) => {
-				const voice = async () =>
-					await fileFromBinary(
-						this,
-						i,
-						await record.once(i, { kind: 'speech', inputs: speech }, async () =>
-							makeSpeech(this, limiter, speech!),
-						),
-						AUDIO,
-					);
-				const inputs = [model, image.fingerprint, audio?.fingerprint ?? speech];
-				const video = await record.once<Video>(i, { kind: 'video', inputs }, async () =>
-					createVideo(
-						this,
-						limiter,
-						{ model, image, audio: audio ?? voice },
-						await knownJobs(this, record.ids()),
-					),
-				);
-				return [{ json: jsonOf(video), pairedItem: { item: i } }];
+		const output = await startVideos<VideoInput>(this, {
+			kind: 'video',
+			bucket: 'createVideo',
+			names: ['video', 'videos'],
+			check: async (i) => await videoInput(this, i),
+			estimate: async ({ model, length }) => estimateVideo(model, length),
+			inputs: ({ model, appearance, speech }) => [
+				model,
+				appearance.file.fingerprint,
+				'file' in speech ? speech.file.fingerprint : speech,
+			],
+			create: async ({ model, appearance, speech }, i, { limiter, record }) => {
+				const audio =
+					'file' in speech
+						? speech.file
+						: async () => await spokenFile(this, i, speech, limiter, record);
+				const known = await knownJobs(this, record.ids());
+				return await createVideo(this, limiter, { model, appearance, audio }, known);
 			},
 		});
-		hintWaited(this, limiter);
 		return [output];
 	}
 }

@@ -4,23 +4,14 @@ import type {
 	INodeType,
 	INodeTypeDescription,
 } from 'n8n-workflow';
-import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { accountOf } from '../shared/account/account';
-import {
-	getCaptionTemplate,
-	getVideo,
-	listCaptionTemplates,
-	listVideos,
-} from '../shared/api/endpoints';
-import { downloadVideo } from '../shared/files/download';
+import { getCaptionTemplate, getVideo } from '../shared/api/endpoints';
 import { captionTemplateLocator, mirageIcon, videoLocator } from '../shared/descriptions/fields';
 import { runItems } from '../shared/items/runItems';
-import { eachEntry } from './pages';
-import type { CaptionTemplate, Video } from '../shared/api/objects';
-import { jsonOf } from '../shared/api/objects';
-import { locatorId } from '../shared/n8n/parameters';
 import { searchCaptionTemplates, searchVideos } from '../shared/methods/listSearch';
+import { locatorId } from '../shared/n8n/parameters';
+import { downloaded, manyTemplates, manyVideos, shape } from './entries';
 
 /** Items that read at the same time. */
 const CONCURRENCY = 3;
@@ -129,6 +120,15 @@ export class MirageList implements INodeType {
 				description: 'Max number of results to return',
 			},
 			{
+				displayName: 'Simplify',
+				name: 'simplify',
+				type: 'boolean',
+				displayOptions: { show: { resource: ['video'], operation: ['get', 'getMany'] } },
+				default: true,
+				description:
+					'Whether to return a simplified version of the response instead of the raw data',
+			},
+			{
 				displayName: 'Options',
 				name: 'options',
 				type: 'collection',
@@ -230,7 +230,7 @@ export class MirageList implements INodeType {
 				if (operation === 'download') return [await downloaded(this, i, id)];
 				const json =
 					resource === 'video'
-						? jsonOf(await getVideo(this, id))
+						? shape(this, i)(await getVideo(this, id))
 						: await getCaptionTemplate(this, id);
 				return [{ json, pairedItem: { item: i } }];
 			},
@@ -245,89 +245,4 @@ export class MirageList implements INodeType {
 		});
 		return [output];
 	}
-}
-
-/** The number of results wanted; without a limit, all of them. */
-function wanted(ctx: IExecuteFunctions, itemIndex: number): number {
-	if (ctx.getNodeParameter('returnAll', itemIndex) === true) return Infinity;
-	const limit = Number(ctx.getNodeParameter('limit', itemIndex));
-	if (!Number.isInteger(limit) || limit < 1)
-		throw new NodeOperationError(
-			ctx.getNode(),
-			`Limit must be a whole number from 1 on [item ${itemIndex}]`,
-			{ itemIndex, description: 'Correct "Limit", or turn "Return All" on.' },
-		);
-	return limit;
-}
-
-async function manyVideos(
-	ctx: IExecuteFunctions,
-	itemIndex: number,
-): Promise<INodeExecutionData[]> {
-	const option = (name: string, otherwise: string | string[]) =>
-		ctx.getNodeParameter(`options.${name}`, itemIndex, otherwise);
-	const order = option('order', 'desc') as 'asc' | 'desc';
-	const states = option('status', []) as string[];
-	const output: INodeExecutionData[] = [];
-	const request = {
-		limit: wanted(ctx, itemIndex),
-		after: String(option('after', '')).trim() || undefined,
-		matches: states.length > 0 ? (video: Video) => isIn(states, video.status) : undefined,
-	};
-	const videos = eachEntry<Video>(request, async (after, limit) => {
-		const entries = await listVideos(ctx, { after, limit, order });
-		return { entries, hasMore: entries.length === limit };
-	});
-	for await (const video of videos) output.push({ json: jsonOf(video) });
-	return output;
-}
-
-/** "Processing" means every state that is not final, also those that the API may add. */
-function isIn(states: string[], status: string): boolean {
-	const known = ['COMPLETE', 'FAILED', 'CANCELLED'].includes(status);
-	return states.includes(known ? status : 'PROCESSING');
-}
-
-async function manyTemplates(
-	ctx: IExecuteFunctions,
-	itemIndex: number,
-): Promise<INodeExecutionData[]> {
-	const after = String(ctx.getNodeParameter('options.after', itemIndex, '')).trim() || undefined;
-	const output: INodeExecutionData[] = [];
-	const request = { limit: wanted(ctx, itemIndex), after };
-	const templates = eachEntry<CaptionTemplate>(request, async (cursor, limit) => {
-		const page = await listCaptionTemplates(ctx, { after: cursor, limit });
-		return { entries: page.templates, hasMore: page.hasMore };
-	});
-	for await (const template of templates) output.push({ json: { ...template } });
-	return output;
-}
-
-/**
- * The item with the file of a complete video added. Throws `NodeOperationError` for a video that has
- * no file.
- */
-async function downloaded(
-	ctx: IExecuteFunctions,
-	itemIndex: number,
-	videoId: string,
-): Promise<INodeExecutionData> {
-	const field =
-		String(ctx.getNodeParameter('options.outputField', itemIndex, 'data')).trim() || 'data';
-	const video = await getVideo(ctx, videoId);
-	if (video.status !== 'COMPLETE')
-		throw new NodeOperationError(
-			ctx.getNode(),
-			`Video "${videoId}" has no file: it is ${video.status.toLowerCase()} [item ${itemIndex}]`,
-			{
-				itemIndex,
-				description:
-					video.error?.message ??
-					'Use the Mirage Wait for Video node to wait until it is complete.',
-			},
-		);
-	const { json, binary } = ctx.getInputData()[itemIndex]!;
-	const { downloads } = await accountOf(ctx);
-	const file = await downloads(async () => await downloadVideo(ctx, videoId));
-	return { json, binary: { ...binary, [field]: file } };
 }

@@ -7,7 +7,7 @@ import { systemClock } from '../shared/async/clock';
 import { timeoutMinutes } from '../shared/descriptions/waitOptions';
 import { runItems } from '../shared/items/runItems';
 import { throwIfCancelled } from '../shared/n8n/cancellation';
-import { judge } from './judge';
+import { judge } from '../shared/videos/judge';
 import { FINISHED, checkWiring, finishedRunsLast } from './loopBack';
 import { CHECK_ONCE, videosOf } from './videoItems';
 
@@ -44,18 +44,21 @@ export async function suspend(ctx: IExecuteFunctions): Promise<INodeExecutionDat
 	};
 	const output = await runItems(ctx, {
 		...videos.plan,
-		run: async (item) => async () => {
-			const read = (await (checked ??= check())).get(item.videoId)!;
-			const isOverdue = read.kind === 'read' && !isFinal(read.job) && !open.has(item.videoId);
-			const end: JobEnd<Video> = isOverdue ? { kind: 'open', job: read.job } : read;
-			const isFatal = end.kind === 'unknown' && !ctx.continueOnFail();
-			if (open.size > 0 && !isFatal) {
-				if (!releases || open.has(item.videoId)) return [];
-				// An error ends the execution, so it has to wait for the others.
-				if (!ctx.continueOnFail())
-					return judge(item, end) ? [] : await videos.output(item, end).catch(() => []);
-			}
-			return await videos.output(item, end);
+		run: async (item) => {
+			videos.follow(item);
+			return async () => {
+				const read = (await (checked ??= check())).get(item.videoId)!;
+				const isOverdue = read.kind === 'read' && !isFinal(read.job) && !open.has(item.videoId);
+				const end: JobEnd<Video> = isOverdue ? { kind: 'open', job: read.job } : read;
+				const isFatal = end.kind === 'unknown' && !ctx.continueOnFail();
+				if (open.size > 0 && !isFatal) {
+					if (!releases || open.has(item.videoId)) return [];
+					// An error ends the execution, so it has to wait for the others.
+					if (!ctx.continueOnFail())
+						return judge(item, end) ? [] : await videos.output(item, end).catch(() => []);
+				}
+				return await videos.output(item, end);
+			};
 		},
 	});
 	if (open.size === 0) return [[], output];

@@ -16,7 +16,7 @@ const start = async (options?: EmulatorOptions) => {
 beforeEach(async () => await start());
 afterEach(async () => await mirage.close());
 
-const both = (): InputItem => ({ files: { image: portrait(), audio: voice() } });
+const both = (): InputItem => ({ files: { data: portrait(), audio: voice() } });
 const create = async (
 	parameters: IDataObject,
 	input: InputItem[],
@@ -65,7 +65,7 @@ describe.each(stores)('Create Video with files in $binaryMode, $binaryLayout', (
 				? `={{ $json._files.${field} }}`
 				: `={{ $('${START}').item.binary.${field} }}`;
 		const run = await create(
-			{ imageField: file('image'), audioField: file('audio') },
+			{ imageField: file('data'), audioField: file('audio') },
 			[both()],
 			store,
 		);
@@ -76,7 +76,7 @@ describe.each(stores)('Create Video with files in $binaryMode, $binaryLayout', (
 	it('speaks the text first and uses that speech', async () => {
 		const run = await create(
 			{ audioSource: 'text', voiceId: 'voice-1', text: '=Hello {{ $json.name }}' },
-			[{ json: { name: 'Ada' }, files: { image: portrait() } }],
+			[{ json: { name: 'Ada' }, files: { data: portrait() } }],
 			store,
 		);
 		expect(run.error?.message).toBeUndefined();
@@ -93,7 +93,7 @@ it('each item gets the job of its own files, whichever answer comes first', asyn
 	mirage.fault({ route: 'POST /v1/videos', fault: { kind: 'delay', ms: 150 } });
 	const run = await create(
 		{ options: { concurrency: 4 } },
-		lengths.map((extra) => ({ files: { image: portrait(), audio: speech(extra) } })),
+		lengths.map((extra) => ({ files: { data: portrait(), audio: speech(extra) } })),
 	);
 	const extraOf = (id: unknown) => {
 		const { files } = mirage.requests.find(({ accepted }) => accepted === id)!;
@@ -142,7 +142,7 @@ describe('a mistake is told before anything is sent', () => {
 			],
 		],
 		['no file at all', {}, {}, [/^Image: /, /The item has no file at all: connect a node/]],
-		['no speech on the item', {}, { files: { image: portrait() } }, [/^Audio: .*"audio"/]],
+		['no speech on the item', {}, { files: { data: portrait() } }, [/^Audio: .*"audio"/]],
 		[
 			'a field name from an expression that yields nothing',
 			{ imageField: at1('', 'image') },
@@ -151,20 +151,20 @@ describe('a mistake is told before anything is sent', () => {
 		],
 		[
 			'an expression that yields something else than a file',
-			{ imageField: `={{ $itemIndex === 1 ? { not: 'a file' } : 'image' }}` },
+			{ imageField: `={{ $itemIndex === 1 ? { not: 'a file' } : 'data' }}` },
 			both(),
 			[/^Image: the item has no binary field that the expression names/],
 		],
 		[
 			'a video as portrait',
 			{},
-			{ files: { image: upright(), audio: voice() } },
+			{ files: { data: upright(), audio: voice() } },
 			[/^Image: the file is an MP4/, /Use a JPEG or PNG picture/],
 		],
 		[
 			'text that calls itself a picture',
 			{},
-			{ files: { image: html, audio: voice() } },
+			{ files: { data: html, audio: voice() } },
 			[
 				/^Image: the file is a web page/,
 				/Use a JPEG or PNG picture\. A web page often asks for a login/,
@@ -173,13 +173,13 @@ describe('a mistake is told before anything is sent', () => {
 		[
 			'a picture as speech',
 			{},
-			{ files: { image: portrait(), audio: portrait() } },
+			{ files: { data: portrait(), audio: portrait() } },
 			[/^Audio: the file is a JPEG/, /Use a WAV or MP3 file/],
 		],
 		[
 			'an empty picture',
 			{},
-			{ files: { image: empty, audio: voice() } },
+			{ files: { data: empty, audio: voice() } },
 			[/^Image: the file is empty/],
 		],
 		[
@@ -236,7 +236,7 @@ describe('a mistake is told before anything is sent', () => {
 });
 
 describe('with "Continue" on error', () => {
-	const items = () => [both(), { files: { image: portrait() } }, both()];
+	const items = () => [both(), { files: { data: portrait() } }, both()];
 
 	it('the other items are made, and the failed one says why in its place', async () => {
 		const run = await create({}, items(), {}, { onError: 'continueRegularOutput' });
@@ -250,7 +250,7 @@ describe('with "Continue" on error', () => {
 		);
 		expect(failed!.json.error).toMatch(/^Audio: the item has no binary field "audio" \[item 1\]/);
 		expect(failed!.json.details).toMatch(
-			/The item has the field image: enter image in Audio Field\./,
+			/The item has the field data: enter data in Audio Field\./,
 		);
 		expect(failed!.pairedItem).toEqual({ item: 1 });
 	});

@@ -78,7 +78,7 @@ it('the speech goes into Create Video without typing a field name', async () => 
 			{ type: 'mirageTextToSpeech', parameters: { voiceId: 'voice-1', text: 'Hello' } },
 			{ type: 'mirageCreateVideo' },
 		],
-		input: [{ files: { image: portrait() } }],
+		input: [{ files: { data: portrait() } }],
 	});
 	expect(run.outputs()[0]!.json.id).toBe(mirage.videos()[0]!.id);
 });

@@ -137,14 +137,15 @@ export async function videoContentUrl(ctx: MirageContext, videoId: string): Prom
 
 /** What Create Video sends. */
 export interface CreateVideoInput {
-	image: CheckedFile;
+	/** What the person looks like: a picture, or a clip of them. */
+	appearance: { field: 'image_reference' | 'video_reference'; file: CheckedFile };
 	/** The speech, or what makes it: called when the video is next to be sent, so that no speech is paid for early. */
 	audio: CheckedFile | (() => Promise<CheckedFile>);
 	model: string;
 }
 
 /**
- * Starts a video from portrait and speech. Waits at the limiter for the rate limit. Throws `NodeApiError`;
+ * Starts a video from what the person looks like and speech. Waits at the limiter for the rate limit. Throws `NodeApiError`;
  * when the job may exist although no answer came, the error says so and names what appeared since. `known`
  * are the jobs that somebody was given: they are no candidates, and the new one is added to them.
  */
@@ -154,7 +155,7 @@ export async function createVideo(
 	input: CreateVideoInput,
 	known: KnownJobs,
 ): Promise<Video> {
-	const { audio: speech } = input;
+	const { audio: speech, appearance } = input;
 	let audio: CheckedFile;
 	return await startJob<Video>(ctx, limiter, {
 		bucket: 'createVideo',
@@ -169,7 +170,7 @@ export async function createVideo(
 		build: () => {
 			if (typeof speech !== 'function') audio = speech;
 			const form = new FormData();
-			form.append('image_reference', formPart(input.image, 'image_reference'));
+			form.append(appearance.field, formPart(appearance.file, appearance.field));
 			form.append('audio_reference', formPart(audio, 'audio_reference'));
 			form.append('model', input.model);
 			return { path: '/v1/videos', body: form, ...uploadLimits() };

@@ -1,9 +1,10 @@
 import type { INodeProperties, INodePropertyOptions, NodeHint } from 'n8n-workflow';
 
 /** When a parameter is shown. */
-type Show = NonNullable<NonNullable<INodeProperties['displayOptions']>['show']>;
+export type Show = NonNullable<NonNullable<INodeProperties['displayOptions']>['show']>;
 
-const shown = (show?: Show) => (show ? { displayOptions: { show } } : {});
+const shown = (show?: Show, hide?: Show) =>
+	show || hide ? { displayOptions: { ...(show ? { show } : {}), ...(hide ? { hide } : {}) } } : {};
 
 /** The icon of a node, for both themes: the package's mark with the node's own glyph in it. */
 export const mirageIcon = (node: string) =>
@@ -108,6 +109,23 @@ export const fileSources = {
 	},
 } satisfies Record<string, INodePropertyOptions>;
 
+/** A `…Source` parameter with the two places that every file can come from. */
+export function sourceField(
+	label: string,
+	description: string,
+	{ show, hide }: { show?: Show; hide?: Show },
+): INodeProperties {
+	return {
+		displayName: `${label} Source`,
+		name: `${label.toLowerCase()}Source`,
+		type: 'options',
+		options: [fileSources.binary, fileSources.url],
+		default: 'binary',
+		description,
+		...shown(show, hide),
+	};
+}
+
 /** The two parameters behind a `…Source`: the binary field, and the address. */
 export function fileFields(rules: {
 	/** Start of the parameter names: `image` gives `imageField` and `imageUrl`. */
@@ -118,8 +136,9 @@ export function fileFields(rules: {
 	wanted: string;
 	urlPlaceholder: string;
 	show?: Show;
+	hide?: Show;
 }): INodeProperties[] {
-	const { prefix, label, defaultField, wanted, urlPlaceholder, show } = rules;
+	const { prefix, label, defaultField, wanted, urlPlaceholder, show, hide } = rules;
 	const source = `${prefix}Source`;
 	return [
 		{
@@ -131,7 +150,7 @@ export function fileFields(rules: {
 			placeholder: `e.g. ${defaultField}`,
 			hint: 'The name of the field as the INPUT panel shows it under "Binary"',
 			description: `Name of the binary field that holds ${wanted}`,
-			...shown({ ...show, [source]: ['binary'] }),
+			...shown({ ...show, [source]: ['binary'] }, hide),
 		},
 		{
 			displayName: `${label} URL`,
@@ -141,7 +160,7 @@ export function fileFields(rules: {
 			default: '',
 			placeholder: urlPlaceholder,
 			description: `Web address of ${wanted}. It must open without a login. The API key is not sent there.`,
-			...shown({ ...show, [source]: ['url'] }),
+			...shown({ ...show, [source]: ['url'] }, hide),
 		},
 	];
 }
@@ -179,4 +198,62 @@ export function outputField(rules: {
 		description: `Name of the binary field that will hold ${what}`,
 		...shown(show),
 	};
+}
+
+/** Parameters of a node that starts videos: whether to wait for them, and where their files go. */
+export function completionFields(show?: Show): INodeProperties[] {
+	return [
+		{
+			displayName: 'Wait for Completion',
+			name: 'waitForCompletion',
+			type: 'boolean',
+			default: false,
+			description:
+				'Whether to wait until the video is finished and output its file. If off, the job is output at once.',
+			...shown(show),
+		},
+		{
+			displayName: 'Download Video',
+			name: 'downloadVideo',
+			type: 'boolean',
+			default: true,
+			description: 'Whether to add the finished video as a file to the item',
+			...shown({ ...show, waitForCompletion: [true] }),
+		},
+		outputField({
+			defaultField: 'data',
+			what: 'the finished video',
+			show: { ...show, waitForCompletion: [true], downloadVideo: [true] },
+		}),
+	];
+}
+
+/** What a node that starts videos can do with its items. A saved workflow without it creates. */
+export function startOperation(what: string, action: string): INodeProperties {
+	return {
+		displayName: 'Operation',
+		name: 'operation',
+		type: 'options',
+		noDataExpression: true,
+		options: [
+			{
+				name: 'Create',
+				value: 'create',
+				description: `Start ${what}, which is billed`,
+				action,
+			},
+			{
+				name: 'Estimate',
+				value: 'estimate',
+				description: 'Check every item and tell what it would cost. Nothing is sent.',
+				action: `Estimate the cost of ${what}`,
+			},
+		],
+		default: 'create',
+	};
+}
+
+/** A notice about what is billed. n8n shows notices of the same name one at a time, by their rules. */
+export function costNotice(displayName: string, show?: Show): INodeProperties {
+	return { displayName, name: 'costNotice', type: 'notice', default: '', ...shown(show) };
 }

@@ -41,7 +41,7 @@ export function startedJobs(record: IdempotencyRecord | undefined): string {
 	return [
 		jobs.length > 0 &&
 			`Started by this run, billed, and still rendering at Mirage: ${jobs.join('; ')}.`,
-		speeches.length > 0 && `Speech was made, and billed, for item ${ranges(speeches)}.`,
+		speeches.length > 0 && `Speech was made, and billed, for item ${rangesOf(speeches)}.`,
 	]
 		.filter(Boolean)
 		.join('\n');
@@ -80,7 +80,7 @@ export function runError(
 		ends.length > 1 && `Item ${itemIndex} failed.`,
 		...others,
 		started,
-		notStarted.length > 0 ? `Not started: item ${ranges(notStarted.sort((a, b) => a - b))}.` : '',
+		notStarted.length > 0 ? `Not started: item ${rangesOf(notStarted.sort((a, b) => a - b))}.` : '',
 		started && 'Retrying this execution does not start or make them again.',
 	];
 	error.description = lines.filter(Boolean).join('\n');
@@ -88,7 +88,7 @@ export function runError(
 }
 
 /** `[1, 2, 3, 7]` as "1–3, 7". */
-function ranges(indexes: number[]): string {
+export function rangesOf(indexes: number[]): string {
 	const parts: string[] = [];
 	for (let at = 0; at < indexes.length;) {
 		let end = at;

@@ -34,7 +34,7 @@ test('another reader of the description finds nothing wrong with any operation, 
 	await run('mirageList', get);
 	await run('mirageList', { limit: 1 });
 	await run('mirageList', { operation: 'get', videoId: byId('video_source') });
-	await run('mirageCreateVideo', {}, { files: { image: portrait(), audio: voice() } });
+	await run('mirageCreateVideo', {}, { files: { data: portrait(), audio: voice() } });
 	await run('mirageAddCaptions', { captionTemplateId }, { json: { id: 'video_source' } });
 	await run(
 		'mirageAddCaptions',

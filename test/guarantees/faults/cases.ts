@@ -66,7 +66,7 @@ export const items = (count: number): InputItem[] =>
 
 /** The nodes that start something, by the route that they call. */
 export const POSTS: Record<string, NodeSpec> = {
-	'POST /v1/videos': { type: 'mirageCreateVideo' },
+	'POST /v1/videos': { type: 'mirageCreateVideo', parameters: { imageField: 'image' } },
 	'POST /v1/videos/captions': {
 		type: 'mirageAddCaptions',
 		parameters: {

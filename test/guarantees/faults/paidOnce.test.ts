@@ -24,7 +24,7 @@ const SPEECH = 'POST /v1/audio/text-to-speech/{voice_id}';
 
 const createVideo = (settings: NodeSpec['settings'] = {}, parameters = {}): NodeSpec => ({
 	type: 'mirageCreateVideo',
-	parameters: { options: { concurrency: 1 }, ...parameters },
+	parameters: { imageField: 'image', options: { concurrency: 1 }, ...parameters },
 	settings,
 });
 

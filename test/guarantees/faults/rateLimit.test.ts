@@ -30,7 +30,7 @@ const rows = async (
 ): Promise<RunResult> =>
 	await run(
 		mirage,
-		{ type: 'mirageCreateVideo', parameters: { options }, settings },
+		{ type: 'mirageCreateVideo', parameters: { imageField: 'image', options }, settings },
 		items(count),
 		more,
 	);
@@ -78,7 +78,10 @@ it('speech is paid for only when its video is next, so that none is left over wh
 	mirage = await startAccount({ rateLimits: 'real' });
 	const spoken = { audioSource: 'text', voiceId: 'voice_1', text: 'Hello' };
 	const options = { rateLimitPatience: 0 };
-	const node = { type: 'mirageCreateVideo', parameters: { ...spoken, options } };
+	const node = {
+		type: 'mirageCreateVideo',
+		parameters: { imageField: 'image', ...spoken, options },
+	};
 	const results = await Promise.all(
 		Array.from({ length: 20 }, async () => await run(mirage, node, items(1))),
 	);
@@ -172,7 +175,7 @@ it('speech and video of an item have a limit each, as they have at the provider'
 		mirage,
 		{
 			type: 'mirageCreateVideo',
-			parameters: { audioSource: 'text', voiceId: 'voice_1', text: 'Hello' },
+			parameters: { imageField: 'image', audioSource: 'text', voiceId: 'voice_1', text: 'Hello' },
 		},
 		items(6),
 	);

@@ -136,6 +136,8 @@ function expectPromised(object: Fields, call: string) {
 	}
 }
 
+const appearance = { field: 'image_reference', file: image } as const;
+
 const calls: Record<string, (ctx: IExecuteFunctions) => Promise<unknown>> = {
 	listVideos: async (ctx) => await listVideos(ctx),
 	getVideo: async (ctx) => await getVideo(ctx, 'v'),
@@ -144,7 +146,7 @@ const calls: Record<string, (ctx: IExecuteFunctions) => Promise<unknown>> = {
 	getTextOverlay: async (ctx) => await getTextOverlay(ctx, 'o'),
 	videoContentUrl: async (ctx) => await videoContentUrl(ctx, 'v'),
 	createVideo: async (ctx) =>
-		await createVideo(ctx, limiter(), { image, audio: image, model: 'm' }, new Set()),
+		await createVideo(ctx, limiter(), { appearance, audio: image, model: 'm' }, new Set()),
 	addCaptions: async (ctx) =>
 		await addCaptions(ctx, limiter(), { templateId: 't', videoId: 'v' }, new Set()),
 };

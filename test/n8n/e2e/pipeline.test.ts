@@ -125,7 +125,7 @@ async function sendEveryFile({
 					parameters: {
 						url: portraitUrl,
 						options: {
-							response: { response: { responseFormat: 'file', outputPropertyName: 'image' } },
+							response: { response: { responseFormat: 'file', outputPropertyName: 'data' } },
 						},
 					},
 				},

@@ -11,7 +11,7 @@ import { allNodes } from './allNodes';
 const NAMES: Record<string, Record<string, unknown>> = {
 	mirageCreateVideo: {
 		imageSource: ['binary', 'url'],
-		imageField: 'image',
+		imageField: 'data',
 		imageUrl: '',
 		audioSource: ['binary', 'url', 'text'],
 		audioField: 'audio',

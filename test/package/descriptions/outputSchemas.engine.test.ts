@@ -61,12 +61,41 @@ const overlay = async (parameters: IDataObject) =>
 	});
 const all = ['video_done', 'video_open', 'video_failed'];
 
+/** What a node added to the fields of its items. */
+const addedTo = (output: INodeExecutionData[]): INodeExecutionData[] =>
+	output.map(({ json: { id, ...json } }) => {
+		expect(id).toBe('video_done');
+		return { json };
+	});
+
 /** Every node and operation, and how to get real output of it. */
 const operations: Array<[string, string[], () => Promise<INodeExecutionData[]>]> = [
-	['CreateVideo', [], async () => await items('mirageCreateVideo', {})],
+	[
+		'CreateVideo',
+		['create'],
+		async () => await items('mirageCreateVideo', { imageField: 'image' }),
+	],
+	[
+		'CreateVideo',
+		['estimate'],
+		async () =>
+			addedTo(await items('mirageCreateVideo', { operation: 'estimate', imageField: 'image' })),
+	],
 	[
 		'AddCaptions',
-		[],
+		['estimate'],
+		async () =>
+			addedTo(
+				await items('mirageAddCaptions', {
+					operation: 'estimate',
+					videoSource: 'binary',
+					captionTemplateId: byId(template),
+				}),
+			),
+	],
+	[
+		'AddCaptions',
+		['create'],
 		async () => await items('mirageAddCaptions', { captionTemplateId: byId(template) }),
 	],
 	[

@@ -22,6 +22,7 @@ const importsOf = ({ path, text }: (typeof sources)[number]) =>
  * The nodes stand above all of them.
  */
 const FLOORS = [
+	['videos'],
 	['descriptions', 'methods', 'items', 'files'],
 	['account'],
 	['api'],

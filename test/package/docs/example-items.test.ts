@@ -74,7 +74,7 @@ const examples: Record<string, () => Promise<INodeExecutionData>> = {
 	createVideo: async () => {
 		const item = await run(
 			{ type: 'mirageCreateVideo' },
-			{ files: { image: portrait(), audio: file(MEDIA.voiceWav, 'voice.wav') } },
+			{ files: { data: portrait(), audio: file(MEDIA.voiceWav, 'voice.wav') } },
 		);
 		// A new video has an ID of its own; the pages call it by one name from start to end.
 		return JSON.parse(

@@ -159,7 +159,7 @@ describe('in memory mode', () => {
 			baseUrl: mirage.url,
 			apiKey: mirage.apiKey,
 			nodes: [{ type: 'lineBreaks' }, { type: 'mirageCreateVideo' }],
-			input: [{ files: { image: portrait(), audio: voice() } }],
+			input: [{ files: { data: portrait(), audio: voice() } }],
 		});
 		expect(run.error?.message).toBeUndefined();
 		expect(

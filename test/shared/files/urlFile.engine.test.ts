@@ -243,7 +243,7 @@ it('with "Continue" on error, an unreachable URL is the error of its item alone'
 		{
 			input: ['/ranged.png', '/gone.png'].map((path) => ({
 				json: { url: files.url + path },
-				files: { audio: voice(), image: portrait() },
+				files: { audio: voice(), data: portrait() },
 			})),
 		},
 		{ onError: 'continueRegularOutput' },

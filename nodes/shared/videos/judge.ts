@@ -1,9 +1,9 @@
 import type { IBinaryData } from 'n8n-workflow';
 
-import type { JobEnd } from '../shared/account/waitForJobs';
-import type { Video } from '../shared/api/objects';
-import { isFinal, reasonOf } from '../shared/api/objects';
-import type { ErrorWords, NodeError } from '../shared/items/runErrors';
+import type { JobEnd } from '../account/waitForJobs';
+import type { Video } from '../api/objects';
+import { isFinal, reasonOf } from '../api/objects';
+import type { ErrorWords, NodeError } from '../items/runErrors';
 
 /** What an item asks for. */
 export interface VideoItem {
