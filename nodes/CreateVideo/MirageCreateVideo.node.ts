@@ -19,7 +19,7 @@ import {
 	sourceField,
 	startOperation,
 	voiceIdField,
-	waitingHint,
+	rateLimitHint,
 } from '../shared/descriptions/fields';
 import { estimateVideo } from '../shared/items/estimate';
 import { startOptions, startVideos } from '../shared/videos/startVideos';
@@ -39,7 +39,7 @@ const portraitFields = (rules: { show?: Show; hide?: Show }) => [
 		label: 'Image',
 		defaultField: 'data',
 		wanted:
-			'the portrait, a JPEG or PNG picture of one person who looks at the camera. Upright (9:16) if captions follow',
+			'the portrait, a JPEG or PNG picture of one person who looks at the camera; upright (9:16) if captions follow',
 		urlPlaceholder: 'e.g. https://example.com/portrait.jpg',
 		...rules,
 	}),
@@ -68,11 +68,7 @@ export class MirageCreateVideo implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
-		hints: [
-			waitingHint(
-				'Mirage takes about two videos a minute for an account. Items wait for their turn, and nothing is sent twice.',
-			),
-		],
+		hints: [rateLimitHint],
 		properties: [
 			...Object.entries(VIDEO_MODELS).map(([id, { name, usdPerSecond, priceOf }]) =>
 				costNotice(

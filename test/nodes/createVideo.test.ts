@@ -137,7 +137,7 @@ describe('a mistake is told before anything is sent', () => {
 			{},
 			{ files: { audio: voice(), logo: portrait() } },
 			[
-				/^Image: the item has no binary field "image"/,
+				/^Image: the item has no binary field "data"/,
 				/The item has the fields audio, logo: enter one of them in Image Field\./,
 			],
 		],
@@ -145,7 +145,7 @@ describe('a mistake is told before anything is sent', () => {
 		['no speech on the item', {}, { files: { data: portrait() } }, [/^Audio: .*"audio"/]],
 		[
 			'a field name from an expression that yields nothing',
-			{ imageField: at1('', 'image') },
+			{ imageField: at1('', 'data') },
 			both(),
 			[/^Image: no binary field is named/],
 		],

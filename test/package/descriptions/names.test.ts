@@ -8,6 +8,19 @@ import { allNodes } from './allNodes';
  * them may ever change, so this table is written by hand. A list is the values of a choice, and the
  * first of them is the default; `options` are those of the collection.
  */
+const START = {
+	operation: ['create', 'estimate'],
+	waitForCompletion: false,
+	downloadVideo: true,
+	outputField: 'data',
+	options: {
+		concurrency: 3,
+		rateLimitPatience: 60,
+		spendingLimit: 0,
+		allowUnknownCost: false,
+		timeout: 60,
+	},
+};
 const NAMES: Record<string, Record<string, unknown>> = {
 	mirageCreateVideo: {
 		imageSource: ['binary', 'url'],
@@ -18,8 +31,13 @@ const NAMES: Record<string, Record<string, unknown>> = {
 		audioUrl: '',
 		voiceId: '',
 		text: '',
-		model: ['mirage-video-1-latest'],
-		options: { concurrency: 3, rateLimitPatience: 60 },
+		model: ['mirage-video-1-latest', 'mirage-avatar-x', 'other'],
+		modelId: '',
+		appearance: ['image', 'video'],
+		videoSource: ['binary', 'url'],
+		videoField: 'video',
+		videoUrl: '',
+		...START,
 	},
 	mirageWaitForVideo: {
 		videoId: { mode: 'id', value: '={{ $json.id }}' },
@@ -40,7 +58,7 @@ const NAMES: Record<string, Record<string, unknown>> = {
 		videoField: 'data',
 		videoUrl: '',
 		captionTemplateId: { mode: 'list', value: '' },
-		options: { concurrency: 3, rateLimitPatience: 60 },
+		...START,
 	},
 	mirageTextToSpeech: {
 		voiceId: '',
@@ -70,6 +88,7 @@ const NAMES: Record<string, Record<string, unknown>> = {
 	mirageList: {
 		resource: ['video', 'captionTemplate'],
 		operation: ['getMany', 'get', 'download'],
+		simplify: true,
 		returnAll: false,
 		limit: 50,
 		videoId: { mode: 'list', value: '' },
