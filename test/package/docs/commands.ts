@@ -69,6 +69,7 @@ export const COMMANDS: Record<string, Proof> = {
 	'MIRAGE_API_KEY=… npm run check-api': {
 		test: 'test/guarantees/assumptions/assumptions.test.ts',
 	},
+	'npx tsx test/shared/account/table.ts': { test: 'test/shared/account/simulation.test.ts' },
 	'npm run demo': 'run',
 	'npm ci && npm run demo': 'run',
 	'npm run demo -- --voice ID --portrait FILE': 'run',
