@@ -14,7 +14,7 @@ export interface Remaining {
 	latestMs: number;
 }
 
-/** What the progress of one job looked like. States: believed, and no longer believed, which is for good. */
+/** What was seen of the progress of one job. States: believed, and no longer believed, which is for good. */
 export interface ProgressRecord {
 	/** One for each value, oldest first: since when it was seen. */
 	sightings: ReadonlyArray<{ atMs: number; progress: number }>;
@@ -55,7 +55,7 @@ export const NO_PROGRESS: ProgressRecord = {
 	believed: true,
 };
 
-/** The record with one more look at the job; `promisedMs` is when its end was expected at the latest. */
+/** The record with one more read of the job; `promisedMs` is when its end was expected at the latest. */
 export function withProgress(
 	record: ProgressRecord,
 	progress: number | null | undefined,
@@ -74,7 +74,7 @@ export function withProgress(
 }
 
 /**
- * What progress says, if it can be believed: it grew from the job's creation on, or between two looks,
+ * What progress says, if it can be believed: it grew from the job's creation on, or between two reads,
  * and goes on as it did. `undefined` when it is missing, 0, stands still or went back.
  *
  * @param ageMs time since `created_at`, by the server's clock; a second more than the truth at most

@@ -102,7 +102,7 @@ class Wait<J extends Job> implements Waiting<J> {
 	private readonly leaving = new AbortController();
 	private sleeping = new AbortController();
 	private wantedAtMs?: number;
-	private lookedAtDeadline = false;
+	private readAtDeadline = false;
 	private callbackError?: Error;
 
 	constructor(
@@ -136,7 +136,7 @@ class Wait<J extends Job> implements Waiting<J> {
 				const now = this.watch.now(this.clock);
 				const { deadlineMs } = this.timing;
 				const timeIsOver = now >= deadlineMs;
-				if (timeIsOver && (this.lookedAtDeadline || this.watch.silentUntilMs > now)) break;
+				if (timeIsOver && (this.readAtDeadline || this.watch.silentUntilMs > now)) break;
 				const dueMs = this.watch.nextRoundAtMs();
 				if (now >= dueMs) await this.watch.read(this);
 				else await this.sleepUntil(timeIsOver ? dueMs : Math.min(dueMs, deadlineMs));
@@ -207,7 +207,7 @@ class Wait<J extends Job> implements Waiting<J> {
 	}
 
 	wake(readUntilMs: number): void {
-		if (readUntilMs >= this.timing.deadlineMs) this.lookedAtDeadline = true;
+		if (readUntilMs >= this.timing.deadlineMs) this.readAtDeadline = true;
 		this.sleeping.abort();
 	}
 

@@ -84,7 +84,7 @@ test('executions that wait for the same video share each read of it', async () =
 
 	expect(runs.every((run) => kindOf(run, 'v') === 'read')).toBe(true);
 	expect(new Set(runs.map(({ endedAfterMs }) => endedAfterMs)).size).toBe(1);
-	// The first execution reads at once; the others came while it did, and look a moment later.
+	// The first execution reads at once; the others came while it did, and read a moment later.
 	expect(account.reads.length).toBeLessThanOrEqual(7);
 });
 
