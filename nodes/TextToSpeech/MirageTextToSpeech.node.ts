@@ -8,6 +8,7 @@ import { NodeConnectionTypes } from 'n8n-workflow';
 
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
 import {
+	costNotice,
 	mirageIcon,
 	outputField,
 	voiceIdField,
@@ -36,6 +37,9 @@ export class MirageTextToSpeech implements INodeType {
 		credentials: [{ name: 'mirageApi', required: true }],
 		hints: [rateLimitHint],
 		properties: [
+			costNotice(
+				'Mirage bills every speech that is made. The Mirage platform dashboard shows the price.',
+			),
 			voiceIdField(),
 			{
 				displayName: 'Text',

@@ -206,8 +206,7 @@ describe('a file of a kind that Mirage does not take is named, with what convert
 			[
 				{
 					files: {
-						data: fileOf(content),
-						image: audio ? portrait() : fileOf(content),
+						data: audio ? portrait() : fileOf(content),
 						audio: audio ? fileOf(content) : voice(),
 					},
 				},

@@ -166,8 +166,9 @@ describe('captions take 50 MB and no more', () => {
 	it('50 MB are streamed from the server', async () => {
 		await caption(`${files.url}/50.mp4`);
 		expect(sent()).toMatchObject([{ bytes: 50 * MB }]);
-		// The start, which tells kind and frame, and one way through.
+		// The start for kind and frame, once more for the length that is billed, and one way through.
 		expect(files.requests.map(({ headers }) => headers.range)).toEqual([
+			'bytes=0-65535',
 			'bytes=0-65535',
 			undefined,
 		]);
