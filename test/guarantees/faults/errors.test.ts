@@ -240,7 +240,7 @@ it('each item says for itself what failed when the others go on', async () => {
 		{
 			...CREATE,
 			settings: { onError: 'continueRegularOutput' },
-			parameters: { options: { concurrency: 1 } },
+			parameters: { ...CREATE.parameters, options: { concurrency: 1 } },
 		},
 		[item(), item(), item()],
 	);
