@@ -73,6 +73,17 @@ describe('the model', () => {
 		]);
 	});
 
+	it('a clip is paid once on Retry On Fail', async () => {
+		const files = { video: fileOf(media('person')), audio: voice() };
+		mirage.fault({ route: 'POST /v1/videos', after: 1, fault: { kind: 'status', status: 422 } });
+		const settings = { retryOnFail: true, maxTries: 2, waitBetweenTries: 0 };
+		const options = { concurrency: 1 };
+		const run = await create({ ...clip, options }, [{ files }, { files }], {}, settings);
+		expect(run.error?.message).toBeUndefined();
+		expect(mirage.videos()).toHaveLength(2);
+		expect(posts()).toHaveLength(3);
+	});
+
 	it('Mirage Avatar X makes a video from a picture', async () => {
 		const run = await create({ model: 'mirage-avatar-x' }, [item()]);
 		expect(run.outputs()[0]!.json).toMatchObject({ model: 'mirage-avatar-x' });
@@ -161,6 +172,22 @@ describe('the estimate', () => {
 		expect(mirage.requests).toEqual([]);
 	});
 
+	it('tells how long the rate limit makes the whole batch take', async () => {
+		const input = Array.from({ length: 8 }, () => item());
+		const run = await create({ operation: 'estimate' }, input);
+		expect(run.hints.map(({ message }) => message).join()).toContain('it take about 3 minutes');
+	});
+
+	it('of the other items goes on when one is refused with On Error: Continue', async () => {
+		const bad = { files: { data: fileOf(Buffer.from('no picture')), audio: voice() } };
+		const settings = { onError: 'continueRegularOutput' as const };
+		const run = await create({ operation: 'estimate' }, [bad, item(5)], {}, settings);
+		expect(run.outputs().map(({ json }) => json)).toEqual([
+			{ error: expect.stringMatching(/^Image: /), details: expect.any(String) },
+			{ billedSeconds: 6, price: 1.05, basis: 'file', model: 'mirage-video-1-latest' },
+		]);
+	});
+
 	it('marks a text that is still to be spoken as guessed', async () => {
 		const parameters = { operation: 'estimate', audioSource: 'text', voiceId: 'v', text: 'Hello' };
 		const run = await create(parameters, [item()]);
@@ -212,6 +239,13 @@ describe('the spending limit', () => {
 		expect(allowed.error?.message).toBeUndefined();
 	});
 
+	it('counts only the items that may run with On Error: Continue', async () => {
+		const bad = { files: { data: fileOf(Buffer.from('no picture')), audio: voice() } };
+		const settings = { onError: 'continueRegularOutput' as const };
+		const run = await create(limited({ spendingLimit: 1 }), [bad, item(5)], {}, settings);
+		expect(run.outputs()[1]!.json).toMatchObject({ id: mirage.videos()[0]!.id });
+	});
+
 	it.each([-1, 'abc'])('a limit of %s is refused', async (spendingLimit) => {
 		const run = await create(limited({ spendingLimit }), [item()]);
 		expect(run.error!.message).toMatch(/^Spending Limit \(USD\) must be a number/);
@@ -253,6 +287,27 @@ describe('waiting for completion', () => {
 		const run = await create({ waitForCompletion: true }, [item()]);
 		expect(run.error!.message).toMatch(/failed: No face/);
 		expect(readableError(run, mirage.apiKey)).toContain(mirage.videos()[0]!.id);
+	});
+
+	it('leaves the other items alone when one video fails with On Error: Continue', async () => {
+		mirage.nextOutcome({ status: 'FAILED', error: { code: 'no_face', message: 'No face' } });
+		const options = { concurrency: 1 };
+		const settings = { onError: 'continueRegularOutput' as const };
+		const parameters = { waitForCompletion: true, options };
+		const run = await create(parameters, [item(), item()], {}, settings);
+		const [failed, finished] = run.outputs();
+		const [first, second] = mirage.videos();
+		expect(failed!.json).toMatchObject({ id: first!.id, error: expect.stringMatching(/No face/) });
+		expect(finished!.json).toMatchObject({ id: second!.id, status: 'COMPLETE' });
+	});
+
+	it('a wrong timeout or field name is refused before anything is sent', async () => {
+		const wait = { waitForCompletion: true };
+		const timeout = await create({ ...wait, options: { timeout: 'soon' } }, [item()]);
+		expect(timeout.error!.message).toMatch(/^Timeout \(Minutes\) must be a number/);
+		const field = await create({ ...wait, outputField: '={{ "" }}' }, [item()]);
+		expect(field.error!.message).toMatch(/^Put Output File in Field is empty \[item 0\]/);
+		expect(mirage.requests).toEqual([]);
 	});
 
 	it('off, tells how to get the file, and what was started', async () => {
