@@ -6,10 +6,10 @@ const shared = {
 	},
 };
 
-/** The tests that run nodes inside n8n's engine, on one n8n line; `n8nCore` names its copy of n8n-core. */
-const engine = (n8nLine, n8nCore) => ({
+/** The tests that run nodes inside n8n's engine, on one release of n8n; `n8nCore` names its copy of n8n-core. */
+const engine = (n8nRelease, n8nCore) => ({
 	...shared,
-	displayName: `n8n ${n8nLine}`,
+	displayName: `n8n ${n8nRelease}`,
 	testMatch: [
 		'<rootDir>/test/nodes/*.test.ts',
 		'<rootDir>/test/guarantees/faults/*.test.ts',

@@ -28,7 +28,7 @@ import {
 	pollIntervalOption,
 	timeoutOption,
 } from '../shared/descriptions/waitOptions';
-import type { WantedOverlay } from './results';
+import type { StartedOverlay } from './results';
 import { overlayOutputs } from './results';
 import { MAX_TEXTS, overlayTexts } from './texts';
 
@@ -44,7 +44,7 @@ const waits = { waitForCompletion: [true] };
 const onlyWhileWaiting = { displayOptions: { show: { '/waitForCompletion': [true] } } };
 
 /** An item whose input is fine, and how its job is started or named. */
-interface CheckedOverlay extends Pick<WantedOverlay, 'texts' | 'fileField'> {
+interface CheckedOverlay extends Pick<StartedOverlay, 'texts' | 'fileField'> {
 	start(): Promise<TextOverlay | { id: string }>;
 }
 

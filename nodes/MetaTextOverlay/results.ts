@@ -17,29 +17,29 @@ import { waitTogether } from '../shared/items/waitTogether';
 import { cancelSignal, throwIfCancelled } from '../shared/n8n/cancellation';
 
 /** What an item wants of its job once it is complete. */
-export interface WantedOverlay {
+export interface StartedOverlay {
 	itemIndex: number;
 	overlayId: string;
 	/** The texts that were sent; missing for a job that was started before. */
 	texts?: string[];
-	/** Binary field for the rendered files; missing when none are wanted. */
+	/** Binary field for the rendered files; missing when none are needed. */
 	fileField?: string;
 }
 
 /** Waits for the jobs of all items together; each item's output is one item for every text. */
-export function overlayOutputs(ctx: IExecuteFunctions): (wanted: WantedOverlay) => Rest {
+export function overlayOutputs(ctx: IExecuteFunctions): (started: StartedOverlay) => Rest {
 	const waitMinutes = timeoutMinutes(ctx);
 	const jobs = waitTogether<TextOverlay>(
 		async (ids, options) => await waitForTextOverlays(ctx, ids, options),
 		{ ...pollPauses(ctx), timeoutMs: waitMinutes * 60_000 },
 	);
-	return (wanted) => {
-		jobs.add(wanted.overlayId);
+	return (started) => {
+		jobs.add(started.overlayId);
 		return async () => {
-			const end = await jobs.endOf(wanted.overlayId);
+			const end = await jobs.endOf(started.overlayId);
 			if (end.kind !== 'read' || resultsIn(end.job).size === 0)
-				throw overlayError(ctx, wanted, end, waitMinutes);
-			return await textsOf(ctx, wanted, end.job);
+				throw overlayError(ctx, started, end, waitMinutes);
+			return await textsOf(ctx, started, end.job);
 		};
 	};
 }
@@ -59,7 +59,7 @@ function resultsIn({ results }: TextOverlay): Map<number, TextOverlayResult> {
 /** Why a job has no results. */
 function overlayError(
 	ctx: IExecuteFunctions,
-	{ itemIndex, overlayId }: WantedOverlay,
+	{ itemIndex, overlayId }: StartedOverlay,
 	end: JobEnd<TextOverlay>,
 	waitMinutes: number,
 ): NodeError {
@@ -95,21 +95,21 @@ function overlayError(
  */
 async function textsOf(
 	ctx: IExecuteFunctions,
-	wanted: WantedOverlay,
+	started: StartedOverlay,
 	overlay: TextOverlay,
 ): Promise<INodeExecutionData[]> {
-	const { itemIndex, overlayId, texts = [], fileField } = wanted;
+	const { itemIndex, overlayId, texts = [], fileField } = started;
 	const results = resultsIn(overlay);
 	const count = Math.max(texts.length, ...[...results.keys()].map((index) => index + 1));
 	const places = Array.from({ length: count }, (_, index) => index);
 	const textAt = (index: number) => results.get(index)?.text ?? texts[index];
-	const problems = places.map((index) => textError(ctx, wanted, overlay, index, textAt(index)));
+	const problems = places.map((index) => textError(ctx, started, overlay, index, textAt(index)));
 	const first = problems.find(Boolean);
 	if (first && !ctx.continueOnFail()) throw first;
 	const files = await Promise.all(
 		places.map(async (index) =>
 			fileField && !problems[index]
-				? await fileOfText(ctx, wanted, results.get(index)!, index)
+				? await fileOfText(ctx, started, results.get(index)!, index)
 				: undefined,
 		),
 	);
@@ -142,13 +142,13 @@ async function textsOf(
 /** What is wrong with one text, if anything. */
 function textError(
 	ctx: IExecuteFunctions,
-	wanted: WantedOverlay,
+	started: StartedOverlay,
 	overlay: TextOverlay,
 	index: number,
 	text: string | undefined,
 ): NodeOperationError | undefined {
 	const result = resultsIn(overlay).get(index);
-	const withWords = (words: string) => errorOfText(ctx, wanted, index, text, words);
+	const withWords = (words: string) => errorOfText(ctx, started, index, text, words);
 	if (!result)
 		return withWords(
 			overlay.status === 'COMPLETE'
@@ -164,11 +164,11 @@ function textError(
 /** The file of a rendered text, fetched beside others of the account, or why there is none. */
 async function fileOfText(
 	ctx: IExecuteFunctions,
-	wanted: WantedOverlay,
+	started: StartedOverlay,
 	{ text, video_url: known }: TextOverlayResult,
 	index: number,
 ): Promise<{ file: IBinaryData } | { error: NodeOperationError }> {
-	const { overlayId } = wanted;
+	const { overlayId } = started;
 	const { downloads } = await accountOf(ctx);
 	// Addresses are signed for a while: only where a try has failed, the job is read anew.
 	let next = known;
@@ -189,13 +189,13 @@ async function fileOfText(
 	} catch (problem) {
 		throwIfCancelled(ctx);
 		const words = `is rendered, but could not be downloaded: ${(problem as Error).message}`;
-		return { error: errorOfText(ctx, wanted, index, text, words) };
+		return { error: errorOfText(ctx, started, index, text, words) };
 	}
 }
 
 function errorOfText(
 	ctx: IExecuteFunctions,
-	{ itemIndex, overlayId }: WantedOverlay,
+	{ itemIndex, overlayId }: StartedOverlay,
 	index: number,
 	text: string | undefined,
 	words: string,

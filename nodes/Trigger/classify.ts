@@ -30,7 +30,7 @@ export function classify(
 	reads: Reads,
 	choice: Choice,
 ): Classified {
-	const { account, now, wanted } = choice;
+	const { account, now, matches } = choice;
 	const state = sameAccount(before, reads, choice);
 	if (!state) return { due: [], next: firstState(reads, choice, before) };
 
@@ -44,7 +44,7 @@ export function classify(
 		const createdAt = known?.createdAt ?? video.created_at;
 		const entry: OpenVideo = { id, createdAt, foundAt: known?.foundAt ?? now, readAt: now };
 		if (!isFinal(video)) open.set(id, entry);
-		else if (wanted(video))
+		else if (matches(video))
 			due.push({ video, open: { ...entry, failedDownloads: known?.failedDownloads ?? 0 } });
 	};
 	for (const video of view.listed) {

@@ -18,7 +18,7 @@ export async function fetchTestEvent(ctx: IPollFunctions): Promise<INodeExecutio
 	let after: string | undefined;
 	for (let pages = 0; pages < MAX_PAGES; pages++) {
 		const videos = await listVideos(ctx, { after });
-		const match = videos.find(parameters.wanted);
+		const match = videos.find(parameters.matches);
 		if (match) {
 			const file = parameters.needsFile(match) ? await downloadVideo(ctx, match.id) : undefined;
 			return [[triggerItem(match, parameters, file)]];

@@ -24,7 +24,7 @@ export interface Choice {
 	/** The ID of the credential, by which version 1 of the state told accounts apart. */
 	credentialId?: string;
 	/** Whether a video that has ended is to fire. */
-	wanted: (video: Video) => boolean;
+	matches: (video: Video) => boolean;
 	/** The time of n8n, ms since 1970. */
 	now: number;
 	/** Completions that this poll can deliver; reading stops when it has found as many. Default: any number. */

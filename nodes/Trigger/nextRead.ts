@@ -67,10 +67,10 @@ function isNear(due: OpenVideo[], state: CompletionsState, lastPage: Video[]): b
 }
 
 /** How many of the listed videos would fire. */
-function deliverable(view: View, state: CompletionsState, { wanted }: Choice): number {
+function deliverable(view: View, state: CompletionsState, { matches }: Choice): number {
 	const open = new Set(state.open.map(({ id }) => id));
 	return view.listed.filter(
-		(video) => isFinal(video) && (open.has(video.id) || view.isNew(video)) && wanted(video),
+		(video) => isFinal(video) && (open.has(video.id) || view.isNew(video)) && matches(video),
 	).length;
 }
 

@@ -64,7 +64,7 @@ async function pollInTurn(
 	const choice: Choice = {
 		account: await accountKeyOf(ctx),
 		credentialId: ctx.getNode().credentials?.mirageApi?.id ?? '',
-		wanted: parameters.wanted,
+		matches: parameters.matches,
 		now: startedAt,
 		capacity: parameters.downloads ? MAX_DOWNLOADS : undefined,
 	};

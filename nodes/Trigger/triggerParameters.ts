@@ -7,7 +7,7 @@ import { isCaptioned, jsonOf } from '../shared/api/objects';
 /** What the person chose in the panel. */
 export interface TriggerParameters {
 	/** Whether a video has ended in a chosen way and comes from the chosen source. */
-	wanted: (video: Video) => boolean;
+	matches: (video: Video) => boolean;
 	/** Whether the file of this video belongs into its item. */
 	needsFile: (video: Video) => boolean;
 	/** Name of the binary field for the file. */
@@ -44,7 +44,7 @@ export function triggerParameters(ctx: IPollFunctions): TriggerParameters {
 			description: 'Enter the name of the binary field for the file, such as "data".',
 		});
 	return {
-		wanted: (video) =>
+		matches: (video) =>
 			statuses.has(video.status) &&
 			(source === 'all' || isCaptioned(video) === (source === 'captioned')),
 		needsFile: (video) => downloads && video.status === 'COMPLETE',

@@ -2,7 +2,7 @@ import type { IConnections, IExecuteFunctions, INode } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 /** Names of the two outputs of a suspending node, in their order. */
-export const RENDERING = 'Rendering';
+const RENDERING = 'Rendering';
 export const FINISHED = 'Finished';
 
 /** Nodes that bill each time they run, unless their operation is one of {@link FREE_OPERATIONS}. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runCommand } from './command';
 import type { ReportDetail } from './progress';
 
-/** n8n versions that can be installed: the newest of both lines that users run. */
+/** n8n versions that can be installed: the newest of n8n 1 and 2. */
 export const N8N_VERSIONS = ['2.41.1', '1.123.81'] as const;
 export type N8nVersion = (typeof N8N_VERSIONS)[number];
 

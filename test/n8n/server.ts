@@ -141,7 +141,7 @@ export async function startN8n(options: N8nServerOptions): Promise<N8nServer> {
 }
 
 /**
- * Unpacks a tarball where n8n keeps community packages, with the ledger n8n keeps beside them: the same
+ * Unpacks a tarball where n8n keeps community packages, with the list that n8n keeps beside them: the same
  * files as after an installation in the editor.
  *
  * @param tarball path of a file made by `npm pack`; the package must have no runtime dependencies
@@ -178,14 +178,14 @@ export async function installCommunityPackage(
 	await mkdir(dirname(target), { recursive: true });
 	await rename(unpacked, target);
 
-	const ledgerPath = join(nodesFolder, 'package.json');
-	const ledger = JSON.parse(
-		await readFile(ledgerPath, 'utf8').catch(
+	const installedPath = join(nodesFolder, 'package.json');
+	const installed = JSON.parse(
+		await readFile(installedPath, 'utf8').catch(
 			() => '{"name":"installed-nodes","private":true,"dependencies":{}}',
 		),
 	) as { dependencies: Record<string, string> };
-	ledger.dependencies[manifest.name] = manifest.version;
-	await writeFile(ledgerPath, JSON.stringify(ledger, null, 2));
+	installed.dependencies[manifest.name] = manifest.version;
+	await writeFile(installedPath, JSON.stringify(installed, null, 2));
 	return target;
 }
 

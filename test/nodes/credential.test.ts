@@ -1,7 +1,7 @@
 import { readBaseUrl } from '../../credentials/baseUrl';
 import { MirageApi } from '../../credentials/MirageApi.credentials';
 import { startEmulator, type Emulator } from '../harness/emulator/emulator';
-import { n8nLine } from '../harness/engine/n8n';
+import { n8nRelease } from '../harness/engine/n8n';
 import { runWorkflow, testCredential } from '../harness/engine/engine';
 import { startFileServer, whole } from '../harness/engine/fileServer';
 import { readableError } from '../harness/engine/forPeople';
@@ -39,7 +39,7 @@ describe('the test of the credential', () => {
 		mirage.fault({ times: 2, fault: { kind: 'status', status } });
 		expect(await test(mirage.url)).toEqual({
 			status: 'Error',
-			message: expect.stringMatching(n8nLine === '1.123' ? inN8n1 : message),
+			message: expect.stringMatching(n8nRelease === '1.123' ? inN8n1 : message),
 		});
 	});
 

@@ -11,7 +11,7 @@ import {
 	type EmulatorOptions,
 } from '../harness/emulator/emulator';
 import { StoredCredential } from '../harness/engine/credentials';
-import { logLines, n8nLine } from '../harness/engine/n8n';
+import { logLines, n8nRelease } from '../harness/engine/n8n';
 import {
 	poll,
 	runWorkflow,
@@ -415,7 +415,7 @@ describe.each<Scheduling>(['memory', 'scheduler', 'cursors'])('polls by %s', (mo
 		});
 	});
 
-	test(`the time that n8n gives a poll ends the reading (${n8nLine})`, async () => {
+	test(`the time that n8n gives a poll ends the reading (${n8nRelease})`, async () => {
 		await start();
 		seed({ id: 'old' });
 		const workflow = await activated();

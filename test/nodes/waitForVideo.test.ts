@@ -9,7 +9,7 @@ import {
 	type Emulator,
 	type EmulatorOptions,
 } from '../harness/emulator/emulator';
-import { n8nLine } from '../harness/engine/n8n';
+import { n8nRelease } from '../harness/engine/n8n';
 import {
 	resumeWorkflow,
 	runWorkflow,
@@ -185,7 +185,7 @@ describe('keep waiting', () => {
 	const stores: Array<{ binaryMode: BinaryMode; binaryLayout: 'separate' | 'combined' }> = [
 		{ binaryMode: 'memory', binaryLayout: 'separate' },
 		{ binaryMode: 'filesystem', binaryLayout: 'separate' },
-		...(n8nLine === '1.123'
+		...(n8nRelease === '1.123'
 			? []
 			: [{ binaryMode: 'filesystem' as const, binaryLayout: 'combined' as const }]),
 	];

@@ -78,7 +78,7 @@ const CREEP = 0.0001;
 /** Lowest rate: who comes back from a busy time must not wait longer than this asks for. */
 const LEAST_RATE = 0.2;
 /** Requests that leave together at first where no small number is documented. */
-const FIRST_TOGETHER = 3;
+const MOST_AT_FIRST = 3;
 /** Requests beyond the documented number that are tried together, at most. */
 const MOST_BEYOND = 4;
 
@@ -123,9 +123,9 @@ export function placesLeft(interval: Interval, now: number, underWay: number): n
 	if (interval.state === 'paced') return 1;
 	const { documented = Infinity, accepted } = interval;
 	const count = recent(accepted, now).length;
-	const together = documented < 30 ? 1 : FIRST_TOGETHER;
+	const atFirst = documented < 30 ? 1 : MOST_AT_FIRST;
 	if (count + underWay < documented)
-		return Math.min(together + count - underWay, documented - count - underWay);
+		return Math.min(atFirst + count - underWay, documented - count - underWay);
 	return Math.min(1 + Math.max(0, count - documented), MOST_BEYOND) - underWay;
 }
 

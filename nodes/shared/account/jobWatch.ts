@@ -149,8 +149,8 @@ export class JobWatch<J extends Job> {
 	/** When somebody should read, in ms since 1970: while a round is under way, when it has taken too long. */
 	nextRoundAtMs(): number {
 		if (this.round) return this.round.startedMs + SLOW_ROUND_MS;
-		const wanted = Math.min(...[...this.waits].map(({ nextReadAtMs }) => nextReadAtMs));
-		return Math.max(wanted, this.soonestMs);
+		const soonest = Math.min(...[...this.waits].map(({ nextReadAtMs }) => nextReadAtMs));
+		return Math.max(soonest, this.soonestMs);
 	}
 
 	/** Before this no round begins, whoever wants one. */

@@ -56,7 +56,7 @@ export function spacingFor(waits: number): number {
 type Pauses = Pick<PollTiming, 'pollIntervalMs' | 'maxPollIntervalMs'>;
 
 /** The longest pause that a node's options allow, in ms. */
-export function longestPause({ pollIntervalMs, maxPollIntervalMs }: Pauses): number {
+function longestPause({ pollIntervalMs, maxPollIntervalMs }: Pauses): number {
 	return Math.max(pollIntervalMs, maxPollIntervalMs);
 }
 
@@ -69,7 +69,7 @@ export function pauseAfter(round: number, pauses: Pauses): number {
  * Pause of a job that nothing is known about, `waitedMs` after that began: the growing pauses, told by
  * time and not by rounds, so that a read which another execution made does not stretch them.
  */
-export function growingPause(waitedMs: number, pauses: Pauses): number {
+function growingPause(waitedMs: number, pauses: Pauses): number {
 	const longest = longestPause(pauses);
 	let passed = 0;
 	for (let round = 0; ; round++) {
@@ -80,7 +80,7 @@ export function growingPause(waitedMs: number, pauses: Pauses): number {
 }
 
 /** Pause until a job should be read whose end is estimated: shortly before it, then closer and closer. */
-export function pauseUntilEnd({ earliestMs, latestMs }: Remaining): number {
+function pauseUntilEnd({ earliestMs, latestMs }: Remaining): number {
 	const width = latestMs - earliestMs;
 	return Math.max(
 		LEAST_SPACING_MS,

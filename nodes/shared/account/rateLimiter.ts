@@ -45,7 +45,7 @@ export interface RateLimiterParts {
 	random?: () => number;
 }
 
-interface Entry extends Waiter {
+interface QueuedRequest extends Waiter {
 	request: LimitedRequest;
 	/** `waiting` for its turn, `preparing` or `ready` when it is next, `sent`, and back to `ready` after a 429. */
 	state: 'waiting' | 'preparing' | 'ready' | 'sent';
@@ -70,13 +70,13 @@ const MOST_PREPARED = 4;
  */
 export class BucketLimiter {
 	/** Those that are next, in the order in which they leave; the refused ones first. */
-	private next: Entry[] = [];
+	private next: QueuedRequest[] = [];
 	/** All others, by run. The first run has the next turn, and then goes to the end. */
-	private readonly waiting = new Map<object, Entry[]>();
+	private readonly waiting = new Map<object, QueuedRequest[]>();
 	private interval: Interval;
-	private readonly underWay = new Set<Entry>();
-	/** Counts refusals that taught something: a request that left before one brings late news. */
-	private lessons = 0;
+	private readonly underWay = new Set<QueuedRequest>();
+	/** Refusals so far that changed the interval: what left before the last one brings late news. */
+	private refusals = 0;
 	private acceptedAt = -Infinity;
 	private prepareMs = 0;
 	private turns = 0;
@@ -107,7 +107,7 @@ export class BucketLimiter {
 		const now = this.clock.now();
 		if (!this.isBusy && isStale(this.interval, now)) this.interval = openInterval(this.bucket, now);
 		return await new Promise<Submission>((resolve) => {
-			const entry: Entry = {
+			const entry: QueuedRequest = {
 				...waiter,
 				request,
 				state: 'waiting',
@@ -200,7 +200,7 @@ export class BucketLimiter {
 	}
 
 	/** Takes the first request that fits of the first run that has one; the run goes to the end. */
-	private takeTurn(fits: (entry: Entry) => boolean): Entry | undefined {
+	private takeTurn(fits: (entry: QueuedRequest) => boolean): QueuedRequest | undefined {
 		for (const [run, entries] of this.waiting) {
 			const entry = entries.find(fits);
 			if (!entry) continue;
@@ -212,14 +212,14 @@ export class BucketLimiter {
 		return undefined;
 	}
 
-	private putNext(entry: Entry): void {
+	private putNext(entry: QueuedRequest): void {
 		entry.turn = this.turns++;
 		this.next.push(entry);
 		if (entry.request.prepare) void this.prepare(entry, entry.request.prepare);
 		else entry.state = 'ready';
 	}
 
-	private async prepare(entry: Entry, prepare: () => Promise<void>): Promise<void> {
+	private async prepare(entry: QueuedRequest, prepare: () => Promise<void>): Promise<void> {
 		entry.state = 'preparing';
 		const startedAt = this.clock.now();
 		const preparing = prepare();
@@ -236,12 +236,12 @@ export class BucketLimiter {
 	}
 
 	/** One try, and what the answer teaches. */
-	private async send(entry: Entry, now: number): Promise<void> {
+	private async send(entry: QueuedRequest, now: number): Promise<void> {
 		this.remove(entry);
 		entry.state = 'sent';
 		this.underWay.add(entry);
 		this.interval = whenSent(this.interval, now);
-		const { lessons } = this;
+		const { refusals } = this;
 		const sending = entry.request.send();
 		let submission: Submission | undefined;
 		try {
@@ -251,10 +251,10 @@ export class BucketLimiter {
 		}
 		this.underWay.delete(entry);
 		const at = this.clock.now();
-		const late = lessons !== this.lessons;
+		const late = refusals !== this.refusals;
 		if (submission?.kind === 'rateLimited') {
 			if (!late) {
-				this.lessons += 1;
+				this.refusals += 1;
 				this.interval = whenRefused(this.interval, at, submission.retryAfterMs, this.random);
 			}
 			entry.retryAfterMs = submission.retryAfterMs;
@@ -294,7 +294,7 @@ export class BucketLimiter {
 		}
 	}
 
-	private placeOf(entry: Entry, now: number): Place {
+	private placeOf(entry: QueuedRequest, now: number): Place {
 		const before = this.inOrder();
 		before.splice(before.indexOf(entry));
 		const runs = new Set(before.map(({ run }) => run));
@@ -309,7 +309,7 @@ export class BucketLimiter {
 	}
 
 	/** All that wait, in the order in which they leave if nobody joins. */
-	private inOrder(): Entry[] {
+	private inOrder(): QueuedRequest[] {
 		const lists = [...this.waiting.values()];
 		const longest = Math.max(0, ...lists.map(({ length }) => length));
 		const turns = Array.from({ length: longest }, (_, turn) =>
@@ -318,7 +318,7 @@ export class BucketLimiter {
 		return [...this.next, ...turns.flat()];
 	}
 
-	private remove(entry: Entry): void {
+	private remove(entry: QueuedRequest): void {
 		this.next = this.next.filter((other) => other !== entry);
 		const left = (this.waiting.get(entry.run) ?? []).filter((other) => other !== entry);
 		if (left.length > 0) this.waiting.set(entry.run, left);

@@ -5,7 +5,7 @@ import type { TextOverlay, Video } from '../api/objects';
 import type { Clock } from '../async/clock';
 import { systemClock } from '../async/clock';
 import { cancelSignal } from '../n8n/cancellation';
-import { errorOf } from '../transport/errors';
+import { ownError } from '../transport/errors';
 import { accountOf } from './account';
 import type { Remaining } from './estimate';
 import type { Job, JobSource } from './jobSource';
@@ -181,7 +181,7 @@ class Wait<J extends Job> implements Waiting<J> {
 	}
 
 	failed(ids: Iterable<string>, failure: FailedRead, error: NodeApiError, atMs: number): void {
-		const own = errorOf(this.source.node, error);
+		const own = ownError(this.source.node, error);
 		const isForAll = failure === 'refused' || failure === 'rateLimited';
 		// A read that others made out of turn is no failed read of this execution.
 		const wasDue = this.nextReadAtMs <= atMs;

@@ -67,7 +67,7 @@ function jobFields(fields: Fields) {
 		status: statusOf(fields.status),
 		...createdIn(fields),
 		...('completed_at' in fields ? { completed_at: unixSeconds(fields.completed_at) ?? null } : {}),
-		...('error' in fields ? { error: errorOf(fields.error) } : {}),
+		...('error' in fields ? { error: parseJobError(fields.error) } : {}),
 	};
 }
 
@@ -89,7 +89,7 @@ function resultOf(value: unknown, place: number): TextOverlayResult[] {
 			text: textOf(value.text) ?? '',
 			status: statusOf(value.status),
 			video_url: textOf(value.video_url) ?? null,
-			error: errorOf(value.error),
+			error: parseJobError(value.error),
 		},
 	];
 }
@@ -99,7 +99,7 @@ function statusOf(value: unknown): JobStatus {
 }
 
 /** The error of a job: an object with both its texts, also where the API sends only a text. */
-function errorOf(value: unknown): JobError | null {
+function parseJobError(value: unknown): JobError | null {
 	if (!isObject(value)) {
 		const message = textOf(value);
 		return message === undefined ? null : { code: 'unknown', message };

@@ -40,7 +40,7 @@ export interface IdempotencyRecord {
 }
 
 /** Something that was accepted, or may have been. It lies in the node's context, so it is JSON. */
-interface Entry {
+interface RecordEntry {
 	/** {@link NodeRun.key}; `agent` is its agent's. */
 	run: string;
 	agent?: string;
@@ -61,7 +61,7 @@ interface Entry {
 /** What lies in the node's context. */
 interface RecordMemory {
 	/** Of this run; of a tool, of every call, the last {@link EARLIER}. */
-	entries?: Entry[];
+	entries?: RecordEntry[];
 	/** IDs of jobs that earlier runs started, the last {@link EARLIER}. */
 	earlierIds?: string[];
 }
@@ -70,8 +70,8 @@ interface RecordMemory {
 const EARLIER = 200;
 
 /** What is being sent for calls of a tool, by the entries of their execution. */
-const underWay = new WeakMap<Entry[], Map<string, Promise<unknown>>>();
-const sendingFor = (entries: Entry[]) => {
+const underWay = new WeakMap<RecordEntry[], Map<string, Promise<unknown>>>();
+const sendingFor = (entries: RecordEntry[]) => {
 	const sending = underWay.get(entries) ?? new Map<string, Promise<unknown>>();
 	underWay.set(entries, sending);
 	return sending;
@@ -110,13 +110,13 @@ export function openIdempotencyRecord(ctx: IExecuteFunctions): IdempotencyRecord
 	const items = ctx.getInputData();
 	const known = new Set([...earlierIds, ...entries.flatMap(({ id }) => id ?? [])]);
 	const notes = new Map<number, string>();
-	const given = new Set<Entry>();
+	const given = new Set<RecordEntry>();
 	const sending = sendingFor(entries);
 
 	/** What an earlier try of the item, or an earlier call, leaves to give or to say. */
-	const earlierOf = (mine: Entry): Entry | undefined => {
+	const earlierOf = (mine: RecordEntry): RecordEntry | undefined => {
 		const ofItem = entries.filter((e) => e.run === run.key && e.itemIndex === mine.itemIndex);
-		const sameItem = (e: Entry) => e.item === mine.item && e.executionId === executionId;
+		const sameItem = (e: RecordEntry) => e.item === mine.item && e.executionId === executionId;
 		const found =
 			ofItem.find((e) => 'value' in e && e.kind === mine.kind && e.inputs === mine.inputs) ??
 			ofItem.find((e) => 'value' in e && e.kind === mine.kind && sameItem(e)) ??
@@ -135,7 +135,7 @@ export function openIdempotencyRecord(ctx: IExecuteFunctions): IdempotencyRecord
 		note(mine, repeated, 'in the same run of the agent, which has "Retry On Fail"');
 		return repeated;
 	};
-	const note = ({ itemIndex }: Entry, { kind, id }: Entry, when: string) => {
+	const note = ({ itemIndex }: RecordEntry, { kind, id }: RecordEntry, when: string) => {
 		const what = kind === 'speech' ? 'speech' : `job ${id}`;
 		const text = `An earlier call with the same inputs paid for this ${what}, ${when}. It is given again, not made and billed again. For another one, change the inputs.`;
 		notes.set(itemIndex, text);
@@ -148,7 +148,7 @@ export function openIdempotencyRecord(ctx: IExecuteFunctions): IdempotencyRecord
 			{ kind, inputs }: Billed,
 			create: () => Promise<T>,
 		) {
-			const mine: Entry = {
+			const mine: RecordEntry = {
 				run: run.key,
 				agent: run.agent?.key,
 				executionId,
@@ -198,7 +198,7 @@ export function openIdempotencyRecord(ctx: IExecuteFunctions): IdempotencyRecord
 }
 
 /** The entries that count for a run, and the IDs of those that do no more. */
-function entriesFor(memory: RecordMemory, run: NodeRun): [Entry[], string[]] {
+function entriesFor(memory: RecordMemory, run: NodeRun): [RecordEntry[], string[]] {
 	const all = memory.entries ?? [];
 	const left = run.agent
 		? all.splice(0, all.length - EARLIER)
@@ -210,7 +210,7 @@ function entriesFor(memory: RecordMemory, run: NodeRun): [Entry[], string[]] {
 }
 
 /** Lets go of speech that n8n holds in memory, and with it in the record: its entry stays. */
-function letGo(entries: Entry[], which: (entry: Entry) => boolean): void {
+function letGo(entries: RecordEntry[], which: (entry: RecordEntry) => boolean): void {
 	for (const entry of entries)
 		if (
 			entry.kind === 'speech' &&
@@ -223,7 +223,7 @@ function letGo(entries: Entry[], which: (entry: Entry) => boolean): void {
 /** The error of an earlier try, once more: the item is not sent again. */
 function uncertainError(
 	ctx: IExecuteFunctions,
-	{ message, description }: NonNullable<Entry['uncertain']>,
+	{ message, description }: NonNullable<RecordEntry['uncertain']>,
 	itemIndex: number,
 ): NodeOperationError {
 	const error = new NodeOperationError(ctx.getNode(), message, { itemIndex, description });

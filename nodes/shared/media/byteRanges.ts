@@ -34,7 +34,7 @@ export function* boxAt(at: number, to: number): ByteReading<Box | undefined> {
 }
 
 /** Boxes inside another one that are read at most: a real file has a few dozen, so more is nonsense. */
-export const MAX_CHILDREN = 100;
+const MAX_CHILDREN = 100;
 /** Boxes at the top of a file that are read at most: a fragment for every frame of five minutes, twice. */
 export const MAX_TOP_LEVEL = 20_000;
 

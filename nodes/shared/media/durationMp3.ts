@@ -19,7 +19,7 @@ const MAX_END_BYTES = 131_072;
 /** ID3 tags that may stand one behind the other. */
 const MAX_TAGS = 10;
 
-interface Frame {
+interface AudioFrame {
 	bytes: number;
 	samples: number;
 	sampleRate: number;
@@ -70,10 +70,10 @@ function firstFrameIn(bytes: Buffer, isEnd: boolean): number | undefined {
 	return undefined;
 }
 
-const isSameStream = (frame: Frame, next: Frame | undefined) =>
+const isSameStream = (frame: AudioFrame, next: AudioFrame | undefined) =>
 	next?.sampleRate === frame.sampleRate && next.samples === frame.samples;
 
-function frameAt(bytes: Buffer, at: number): Frame | undefined {
+function frameAt(bytes: Buffer, at: number): AudioFrame | undefined {
 	if (at + 4 > bytes.length) return undefined;
 	const header = bytes.readUInt32BE(at);
 	const version = (header >>> 19) & 3;
@@ -100,7 +100,7 @@ function frameAt(bytes: Buffer, at: number): Frame | undefined {
  */
 function statedSamples(
 	frame: Buffer,
-	{ xingAt, samples }: Frame,
+	{ xingAt, samples }: AudioFrame,
 ): { samples: number; bytes?: number } | undefined {
 	const vbri = 36;
 	if (frame.toString('latin1', vbri, vbri + 4) === 'VBRI' && frame.length >= vbri + 18)
@@ -124,7 +124,7 @@ function* countedDuration(from: number, size: number): ByteReading<number | unde
 	let seconds = 0;
 	let at = from;
 	let gap = 0;
-	let first: Frame | undefined;
+	let first: AudioFrame | undefined;
 	while (at + 4 <= size) {
 		const bytes = yield { from: at, count: Math.min(STEP_BYTES, size - at) };
 		if (bytes.length < 4) return undefined;

@@ -24,7 +24,7 @@ export function ageOf(createdAt: number, now: number): string {
 }
 
 /** How a video reads in the list: what it is, its state, its age and its ID. */
-export function videoLabel(video: Video, now: number): string {
+function videoLabel(video: Video, now: number): string {
 	const kind = isCaptioned(video) ? 'Captioned' : 'Generated';
 	const state = video.status.charAt(0) + video.status.slice(1).toLowerCase();
 	return `${kind}, ${state}, ${ageOf(video.created_at, now)} (${video.id})`;
@@ -77,12 +77,12 @@ async function search(
 	from: string | undefined,
 	page: (after?: string) => Promise<{ entries: ListEntry[]; next?: string }>,
 ): Promise<INodeListSearchResult> {
-	const wanted = filter?.trim().toLowerCase() ?? '';
+	const words = filter?.trim().toLowerCase() ?? '';
 	let after = from;
 	for (let read = 1; ; read++) {
 		const { entries, next } = await page(after);
 		const results = entries.filter(({ name, value }) =>
-			`${name} ${value}`.toLowerCase().includes(wanted),
+			`${name} ${value}`.toLowerCase().includes(words),
 		);
 		if (results.length > 0 || !next || read === SEARCH_PAGES)
 			return { results, ...(next ? { paginationToken: next } : {}) };

@@ -27,7 +27,7 @@ export function apiError(node: INode, failure: ApiFailure, attempt: Attempt): No
 }
 
 /** The same failure as an error of another node: an answer that several executions share, for one of them. */
-export function errorOf(node: INode, { message, description, httpCode, context }: NodeApiError) {
+export function ownError(node: INode, { message, description, httpCode, context }: NodeApiError) {
 	const own = new NodeApiError(node, { message } as JsonObject, {
 		message,
 		description: description ?? undefined,

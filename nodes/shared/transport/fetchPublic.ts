@@ -17,7 +17,7 @@ const MAX_REDIRECTS = 5;
 
 /**
  * Fetches an address WITHOUT the API key: files of the user's, and the signed addresses that the API
- * hands out. Follows up to {@link MAX_REDIRECTS} redirects itself, because n8n lines differ in how many
+ * hands out. Follows up to {@link MAX_REDIRECTS} redirects itself, because n8n 1 and 2 differ in how many
  * they follow; one that it does not follow is the answer. `undefined` when there is none. Throws only when
  * the execution was stopped.
  */

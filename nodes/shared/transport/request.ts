@@ -124,11 +124,11 @@ function endedBy<T extends MirageContext>(ctx: T, signal: AbortSignal): T {
 
 /** Waits for an answer, but no longer than `ms`: then `undefined`. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-	const [tooLate, settled] = [new AbortController(), new AbortController()];
-	void systemClock.sleep(ms, settled.signal).then(() => tooLate.abort());
+	const [tooLate, ended] = [new AbortController(), new AbortController()];
+	void systemClock.sleep(ms, ended.signal).then(() => tooLate.abort());
 	try {
 		return await untilAborted(promise, tooLate.signal);
 	} finally {
-		settled.abort();
+		ended.abort();
 	}
 }

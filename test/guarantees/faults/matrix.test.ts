@@ -11,7 +11,7 @@ import { RATE_WINDOW } from '../../../nodes/shared/api/buckets';
 import { LIMITS } from '../../../nodes/shared/transport/timeouts';
 import { MEDIA } from '../../harness/emulator/media';
 import { type Emulator, type Fault } from '../../harness/emulator/emulator';
-import { logLines, n8nLine } from '../../harness/engine/n8n';
+import { logLines, n8nRelease } from '../../harness/engine/n8n';
 import { START, type NodeSpec, type RunResult } from '../../harness/engine/engine';
 import { startFileServer, whole, type FileServer } from '../../harness/engine/fileServer';
 import { byId } from '../../harness/engine/oneNode';
@@ -353,14 +353,14 @@ describe('a request that starts something', () => {
 				const jobs = acceptedBy(mirage);
 				const speech = jobs.filter((id) => id.startsWith('speech_')).length;
 				const noList = route !== 'POST /v1/videos' && route !== 'POST /v1/videos/captions';
-				const doubts = (textOf(told).match(/may still have accepted/g) ?? []).length;
+				const uncertain = (textOf(told).match(/may still have accepted/g) ?? []).length;
 				const inOutput = speech
 					? good.filter(({ binary }) => binary?.audio).length
 					: jobs.filter((id) => good.some(({ json }) => json.id === id)).length;
 				const others = jobs.filter((id) => !good.some(({ json }) => json.id === id));
 				const named = others.filter((id) => textOf(told).includes(id)).length;
 				const inErrors = noList
-					? Math.min(jobs.length - inOutput, named + spokenIn(textOf(told)) + doubts)
+					? Math.min(jobs.length - inOutput, named + spokenIn(textOf(told)) + uncertain)
 					: named;
 				if (inOutput + inErrors < jobs.length) unexplained.push(where);
 				const failed = result.status !== 'success' || told.length > 0;
@@ -374,9 +374,9 @@ describe('a request that starts something', () => {
 				expect(jobs.length).toBeLessThanOrEqual(way.most);
 				if (meaning === 'uncertain') {
 					expect([where, sent]).toEqual([where, way.sentWhenUncertain]);
-					expect(doubts).toBeGreaterThan(0);
+					expect(uncertain).toBeGreaterThan(0);
 				} else {
-					expect([where, doubts]).toEqual([where, 0]);
+					expect([where, uncertain]).toEqual([where, 0]);
 					expect([where, good.length === 2]).toEqual([where, meaning === 'accepted' || way.retry]);
 				}
 			} finally {
@@ -444,7 +444,7 @@ it('docs/fault-matrix.md tells the results of this run', () => {
 	const table = tableOf();
 	if (process.env.UPDATE_FAULT_MATRIX) {
 		// One line writes it; the other may be done before.
-		if (n8nLine !== '2.41') return;
+		if (n8nRelease !== '2.41') return;
 		writeFileSync(TABLE, table);
 	}
 	expect(existsSync(TABLE) ? readFileSync(TABLE, 'utf8') : '').toBe(table);

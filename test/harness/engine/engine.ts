@@ -33,12 +33,12 @@ import { MirageApi } from '../../../credentials/MirageApi.credentials';
 import { readStored, withBinaryMode, type BinaryMode } from './binary-store';
 import { inputOfExecution, type InputItem } from './built-in-nodes';
 import { credentialReference, StoredCredential } from './credentials';
-import { Container, core, n8nLine } from './n8n';
+import { Container, core, n8nRelease } from './n8n';
 import { nodeTypes, storedTypeName } from './node-types';
 
 export type { BinaryMode } from './binary-store';
 export type { InputItem } from './built-in-nodes';
-export { logLines, n8nLine } from './n8n';
+export { logLines, n8nRelease } from './n8n';
 export { registerNode } from './node-types';
 
 /** Name of the node that emits the input; it is put before the first node of every workflow. */
@@ -147,7 +147,7 @@ const optionsOf = new WeakMap<RunResult, RunOptions>();
  * @throws for a mistake in the options, such as an unknown node type
  */
 export async function runWorkflow(options: RunOptions): Promise<RunResult> {
-	if (options.binaryLayout === 'combined' && n8nLine === '1.123')
+	if (options.binaryLayout === 'combined' && n8nRelease === '1.123')
 		throw new UnexpectedError('n8n 1.123 has no combined binary layout');
 	const executionId = String((executions += 1));
 	const workflowData = buildWorkflow(options);

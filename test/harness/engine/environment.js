@@ -10,7 +10,7 @@ const { TestEnvironment } = require('jest-environment-node');
  *   false for every error that Node itself throws, and n8n's engine and the nodes ask that question.
  * - `n8nRequire(name)` loads n8n's modules with Node's own `require`, resolved from the folder of the
  *   package that the option `n8nCore` names. So they load once per worker, n8n's `import()` works, and
- *   an n8n line always gets its own copies of its own dependencies.
+ *   a release of n8n always gets its own copies of its own dependencies.
  * - `onCleanup(work)` does its work when the test file is over.
  */
 const singleRealm = new WeakSet();

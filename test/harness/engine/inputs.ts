@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 
 import { MEDIA } from '../emulator/media';
-import { n8nLine } from './n8n';
+import { n8nRelease } from './n8n';
 import { type BinaryMode } from './binary-store';
 import { type RunOptions } from './engine';
 
@@ -39,7 +39,7 @@ export const stores: Array<{
 }> = [
 	{ binaryMode: 'memory', binaryLayout: 'separate' },
 	{ binaryMode: 'filesystem', binaryLayout: 'separate' },
-	...(n8nLine === '1.123'
+	...(n8nRelease === '1.123'
 		? []
 		: [{ binaryMode: 'filesystem' as const, binaryLayout: 'combined' as const }]),
 ];

@@ -1,5 +1,5 @@
 /**
- * The n8n line under test: the engine's own modules, loaded by `environment.js`. Types are those of
+ * The release of n8n under test: the engine's own modules, loaded by `environment.js`. Types are those of
  * the newer line; where the older one differs, the caller says so.
  */
 import { LoggerProxy } from 'n8n-workflow';
@@ -16,7 +16,7 @@ declare global {
 }
 
 /** The n8n release line of this test run, from the version of its `n8n-core` package. */
-export const n8nLine: '1.123' | '2.41' = globalThis
+export const n8nRelease: '1.123' | '2.41' = globalThis
 	.n8nRequire<{ version: string }>('../package.json')
 	.version.startsWith('1.')
 	? '1.123'

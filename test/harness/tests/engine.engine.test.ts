@@ -14,7 +14,7 @@ import {
 	START,
 	testCredential,
 } from '../engine/engine';
-import { logLines, n8nLine } from '../engine/n8n';
+import { logLines, n8nRelease } from '../engine/n8n';
 import { registerNode } from '../engine/node-types';
 import { type BinaryMode } from '../engine/binary-store';
 import { Echo, Flaky, Leaky, Slow, Suspender, TitleTrigger } from '../engine/test-nodes';
@@ -80,7 +80,8 @@ test('an expression is resolved for each item, and the output keeps order and pa
 	expect(queries).toEqual(['/echo?title=ADA-0', '/echo?title=BOB-1']);
 });
 
-const layouts = n8nLine === '1.123' ? (['separate'] as const) : (['separate', 'combined'] as const);
+const layouts =
+	n8nRelease === '1.123' ? (['separate'] as const) : (['separate', 'combined'] as const);
 const stores = [
 	{ binaryMode: 'memory' as BinaryMode, binaryLayout: 'separate' as const },
 	...layouts.map((binaryLayout) => ({ binaryMode: 'filesystem' as BinaryMode, binaryLayout })),

@@ -66,7 +66,7 @@ for (const [version, store] of MATRIX) {
 			const known = stage.emulator.videos()[0]!.id;
 			assert.ok((await filesHolding(join(stage.folder, '.n8n'), known)).length > 0);
 		});
-		figure('The pipeline on both lines', {
+		figure('The pipeline on n8n 1 and 2', {
 			n8n: version,
 			'binary data': store,
 			'example run (s)': (exampleMs / 1000).toFixed(1),

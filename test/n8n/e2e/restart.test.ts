@@ -29,7 +29,7 @@ const SCHEDULING = {
 const LISTENERS = 3;
 const EVERY_MINUTE = { pollTimes: { item: [{ mode: 'everyMinute' }] } };
 
-/** n8n looks for due executions, and polls, once a minute; so both lines wait at the same time. */
+/** n8n looks for due executions, and polls, once a minute; so n8n 1 and 2 wait at the same time. */
 describe('A power cut', { concurrency: true }, () => {
 	for (const version of N8N_VERSIONS) {
 		test(`n8n ${version}`, { timeout: 8 * 60_000 }, async (t) => {
@@ -94,10 +94,14 @@ describe('A power cut', { concurrency: true }, () => {
 				);
 			});
 
-			const looksBefore = await until('the execution has looked and sleeps again', DUE_MS, () => {
-				const looks = looksAt(stage.emulator.requests, slowVideo!.id);
-				return looks >= 2 ? looks : undefined;
-			});
+			const readsBefore = await until(
+				'the execution has read the state and sleeps again',
+				DUE_MS,
+				() => {
+					const reads = readsOf(stage.emulator.requests, slowVideo!.id);
+					return reads >= 2 ? reads : undefined;
+				},
+			);
 			await server.waitForExecution(executionId, { statuses: ['waiting'], timeoutMs: 20_000 });
 			const killedAt = Date.now();
 			await server.restart({ signal: 'SIGKILL' });
@@ -111,13 +115,13 @@ describe('A power cut', { concurrency: true }, () => {
 					await sha256(MEDIA.generated),
 				);
 				assert.equal(emulator.videos().length, 2, 'no video was started again');
-				const looks = looksAt(emulator.requests, slowVideo!.id);
-				assert.ok(looks > looksBefore);
+				const reads = readsOf(emulator.requests, slowVideo!.id);
+				assert.ok(reads > readsBefore);
 				const ready = (emulator.videos()[1]!.completed_at ?? 0) * 1000;
 				figure('A suspended wait across a power cut', {
 					n8n: version,
 					'down (s)': (downMs / 1000).toFixed(1),
-					looks: String(looks),
+					reads: String(reads),
 					'delivered after the video was ready (s)': (
 						(new Date(execution.stoppedAt!).getTime() - ready) /
 						1000
@@ -214,7 +218,7 @@ describe('A power cut while polls are due', { concurrency: true }, () => {
 });
 
 /** How often the API was asked for the state of one video. */
-function looksAt(requests: Array<{ method: string; path: string }>, videoId: string): number {
+function readsOf(requests: Array<{ method: string; path: string }>, videoId: string): number {
 	return requests.filter(({ method, path }) => method === 'GET' && path === `/v1/videos/${videoId}`)
 		.length;
 }

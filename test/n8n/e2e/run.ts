@@ -76,12 +76,12 @@ interface Counts {
 
 /** Runs all files, each in a process of its own, and counts their tests. */
 async function runTests(folder: string, tarball: string, files: string[]): Promise<Counts> {
-	const lanes = [
+	const groups = [
 		files.filter((name) => name !== WAITING),
 		files.filter((name) => name === WAITING),
-	].filter((lane) => lane.length > 0);
+	].filter((group) => group.length > 0);
 	const ends = await Promise.all(
-		lanes.map(async (lane, index) => await runLane(folder, tarball, lane, index === 0)),
+		groups.map(async (group, index) => await runGroup(folder, tarball, group, index === 0)),
 	);
 	return {
 		passed: ends.reduce((sum, { passed }) => sum + passed, 0),
@@ -90,7 +90,7 @@ async function runTests(folder: string, tarball: string, files: string[]): Promi
 }
 
 /** Runs files one after the other; prints what they say at once, or when they have ended. */
-async function runLane(
+async function runGroup(
 	folder: string,
 	tarball: string,
 	files: string[],
@@ -145,7 +145,7 @@ const NOTES: Record<string, string> = {
 		'Three active workflows, each with a trigger. 112 videos have ended when the server is ended by SIGKILL in the middle of their polls;',
 		'it is started again at once. The scheduler and its durable cursors are what n8n turns on by default from 2.45, or recommends.',
 	].join('\n'),
-	'The pipeline on both lines': [
+	'The pipeline on n8n 1 and 2': [
 		'Each row compares every file that goes to Mirage and comes back by SHA-256, and searches the database, the files and the log of n8n for',
 		"the API key. *default* is n8n's memory. n8n 1 has no binary data in its database.",
 	].join('\n'),

@@ -91,7 +91,7 @@ class Account {
 }
 
 interface PollOptions {
-	wanted?: (video: Video) => boolean;
+	matches?: (video: Video) => boolean;
 	capacity?: number;
 	account?: string;
 	/** What of the videos that are due cannot be delivered. */
@@ -120,7 +120,7 @@ class Workflow {
 		const before = this.memory;
 		const choice: Choice = {
 			account: options.account ?? 'account',
-			wanted: options.wanted ?? (({ status }) => status === 'COMPLETE'),
+			matches: options.matches ?? (({ status }) => status === 'COMPLETE'),
 			capacity: options.capacity,
 			now: this.nowMs,
 		};
@@ -685,7 +685,7 @@ function live(setting: Setting, events: Event[]): Workflow {
 	const truth = new Truth(setting.wanted, account);
 	let failures = 0;
 	const options: PollOptions = {
-		wanted: ({ status }) => setting.wanted.includes(status),
+		matches: ({ status }) => setting.wanted.includes(status),
 		capacity: setting.capacity,
 		undelivered: (due) =>
 			due.flatMap(({ open }, index) => {

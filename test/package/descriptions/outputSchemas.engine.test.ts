@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { startEmulator, type Emulator } from '../../harness/emulator/emulator';
-import { n8nLine } from '../../harness/engine/n8n';
+import { n8nRelease } from '../../harness/engine/n8n';
 import { poll, runWorkflow } from '../../harness/engine/engine';
 import { byId } from '../../harness/engine/oneNode';
 import { portrait, upright, voice } from '../../harness/engine/inputs';
@@ -182,7 +182,7 @@ it('no preview is left over, and none is missing', () => {
 });
 
 // n8n 1 joins the same path in its server, which the engine is without.
-if (n8nLine !== '1.123')
+if (n8nRelease !== '1.123')
 	it('n8n itself finds every preview', () => {
 		const { resolveOutputSchemaPath } = globalThis.n8nRequire<{
 			resolveOutputSchemaPath: (ref: object) => string | undefined;

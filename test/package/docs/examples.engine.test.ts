@@ -35,7 +35,7 @@ const FOLDER = join(__dirname, '..', '..', '..', 'examples');
 const files = fastGlob.sync('*.json', { cwd: FOLDER }).sort();
 const read = (file: string) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as WorkflowFile;
 
-/** n8n's own nodes in the examples, with versions that both n8n lines have (1.123 and 2.41). */
+/** n8n's own nodes in the examples, with versions that n8n 1 and 2 both have (1.123 and 2.41). */
 const OTHER_NODES: Record<string, number> = {
 	'n8n-nodes-base.manualTrigger': 1,
 	'n8n-nodes-base.webhook': 2,
