@@ -138,7 +138,12 @@ function whenShown(property: INodeProperties, all: INodeProperties[]): string {
 			const name = path.replace(/^\//, '');
 			const candidates = all.filter((other) => other.name === name);
 			const label = candidates[0]?.displayName ?? name;
-			const named = (values ?? []).map((value) => `*${valueName(value, candidates)}*`);
+			const named = (values ?? []).map((value) => {
+				const not = (value as { _cnd?: { not?: unknown } } | null)?._cnd?.not;
+				return not === undefined
+					? `*${valueName(value, candidates)}*`
+					: `not *${valueName(not, candidates)}*`;
+			});
 			return `*${label}* ${joiner} ${named.join(' or ')}`;
 		});
 	return [
