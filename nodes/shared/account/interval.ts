@@ -77,6 +77,8 @@ const STEP = 0.01;
 const CREEP = 0.0001;
 /** Lowest rate: who comes back from a busy time must not wait longer than this asks for. */
 const LEAST_RATE = 0.2;
+/** Longest pause in which nobody tries, in ms. */
+const LONGEST_PAUSE_MS = 3_600_000;
 /** Requests that leave together at first where no small number is documented. */
 const MOST_AT_FIRST = 3;
 /** Requests beyond the documented number that are tried together, at most. */
@@ -112,9 +114,12 @@ export function intervalMs({ baseMs = 0, rate }: Interval): number {
 	return baseMs / rate;
 }
 
-/** Whether what is known has faded: for a window nothing left, so the server's bucket has filled up again. */
-export function isStale(interval: Interval, now: number): boolean {
-	return now > Math.max(interval.nextAt, interval.sentAt) + RATE_WINDOW.ms;
+/**
+ * Whether what is known has faded: for a window nothing left, so the server's bucket has filled up again. A
+ * pause of more than an hour is tried once an hour: a wrong `Retry-After` would block the account for good.
+ */
+export function isStale({ nextAt, sentAt }: Interval, now: number): boolean {
+	return now > Math.max(Math.min(nextAt, sentAt + LONGEST_PAUSE_MS), sentAt) + RATE_WINDOW.ms;
 }
 
 /** How many more requests may be under way now, apart from {@link Interval.nextAt}. */
@@ -232,7 +237,10 @@ function documentedRate(interval: Interval, now: number, level: number): Rates {
 /** What a refusal says where no limit is documented: `Retry-After`, or nothing but that it was too soon. */
 function undocumented(interval: Interval, now: number, retryAfterMs?: number): Rates {
 	const { accepted, baseMs, others, streak, refusals } = interval;
-	const told = retryAfterMs && retryAfterMs + now - (accepted.at(-1) ?? now);
+	// 0 tells no interval, and a pause for a used-up day is none between two requests.
+	const told = retryAfterMs
+		? Math.min(retryAfterMs + now - (accepted.at(-1) ?? now), RATE_WINDOW.ms)
+		: undefined;
 	if (baseMs === undefined) return { baseMs: told, rate: FULL, others };
 	const longer = retryAfterMs || refusals > 0 ? 1 : streak > 8 ? 1.05 : 1.4;
 	return { baseMs: Math.min(baseMs * longer, RATE_WINDOW.ms), rate: FULL, others };

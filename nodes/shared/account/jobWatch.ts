@@ -47,6 +47,9 @@ const CONCURRENT_READS = 5;
 /** A round that takes longer than this holds nobody else up, in ms. */
 const SLOW_ROUND_MS = 10_000;
 
+/** Longest silence that a server's `Retry-After` is believed, in ms: a wrong one would silence everybody for good. */
+const LONGEST_SILENCE_MS = 3_600_000;
+
 /** Answers whose time is kept to know the server's clock. */
 const SERVER_TIMES = 8;
 
@@ -305,8 +308,10 @@ export class JobWatch<J extends Job> {
 			const job = this.jobs.get(id);
 			if (job && failure !== 'rateLimited') job.readInRound = number;
 		}
-		if (failure === 'rateLimited')
-			this.silentUntilMs = Math.max(this.silentUntilMs, now + (retryAfterMsOf(error) ?? 0));
+		if (failure === 'rateLimited') {
+			const silenceMs = Math.min(retryAfterMsOf(error) ?? 0, LONGEST_SILENCE_MS);
+			this.silentUntilMs = Math.max(this.silentUntilMs, now + silenceMs);
+		}
 		for (const wait of [...this.waits]) wait.failed(ids, failure, error, now);
 	}
 

@@ -314,3 +314,16 @@ test('a clock that is set back an hour holds nobody up', async () => {
 	expect(kindOf(run, 'v')).toBe('read');
 	expect(run.endedAfterMs).toBeLessThan(60_000);
 });
+
+test('one wrong "Retry-After" does not silence executions that come later, however many overlap', async () => {
+	const account = new SharedAccount({ a: 0 });
+	account.fault = (by, count) => {
+		if (count === 1) throw httpError(by, 429, 1_764_000_000_000);
+	};
+	const later = Array.from({ length: 6 }, async (_, index) => {
+		await account.clock.sleep(index * 1_500_000);
+		return await account.wait(`e${index}`, ['a']);
+	});
+	const runs = await Promise.all(later);
+	expect(runs.slice(1).map((run) => kindOf(run, 'a'))).toEqual(later.slice(1).map(() => 'read'));
+});

@@ -202,3 +202,45 @@ it('who waits is told once how many executions are ahead, and for how long', asy
 	expect(places).toHaveLength(38);
 	expect(placeText(places.at(-1)!)).toBe('37 executions are ahead of this one; about 19 minutes.');
 });
+
+it('"Retry-After: 0" is no leave to ask again and again without a pause, for ever', async () => {
+	open('generateSpeech');
+	let count = 0;
+	const send = async (): Promise<Submission> => {
+		await clock.sleep(10);
+		return ++count > 2_000 ? ACCEPTED : { kind: 'rateLimited', retryAfterMs: 0 };
+	};
+	const end = await clock.until(limiter.pass({ send }, waiter({ patienceMs: 10 * 60_000 })));
+	expect(end.kind).toBe('rateLimited');
+	expect(count).toBeLessThan(60);
+});
+
+it('one wrong "Retry-After" does not block the account until n8n is restarted', async () => {
+	for (const bucket of ['createVideo', 'generateSpeech'] as const) {
+		open(bucket);
+		const wrong = async (): Promise<Submission> => {
+			await clock.sleep(10);
+			return { kind: 'rateLimited', retryAfterMs: 1_764_000_000_000 };
+		};
+		const first = await clock.until(limiter.pass({ send: wrong }, waiter()));
+		expect(first.kind).toBe('rateLimited');
+		await clock.until(clock.sleep(1.1 * HOUR));
+		const next = await clock.until(limiter.pass({ send: async () => ACCEPTED }, waiter()));
+		expect(next).toBe(ACCEPTED);
+	}
+});
+
+it('a long "Retry-After" is waited out once, not between all that follow', async () => {
+	open('generateSpeech');
+	let refused = false;
+	const send = async (): Promise<Submission> => {
+		await clock.sleep(10);
+		if (refused) return ACCEPTED;
+		refused = true;
+		return { kind: 'rateLimited', retryAfterMs: HOUR / 2 };
+	};
+	const run = waiter();
+	const all = [1, 2, 3, 4, 5].map(async () => await limiter.pass({ send }, run));
+	expect(await clock.until(Promise.all(all))).toEqual(Array.from({ length: 5 }, () => ACCEPTED));
+	expect(clock.now()).toBeLessThan(HOUR);
+});
