@@ -33,7 +33,7 @@ interface KnownNode {
 const DEFAULT_BUDGET_MS = 300_000;
 /** Between n8n's read of a cursor and the start of its poll passes less than this, in ms. */
 const STALE_CURSOR_MS = 30_000;
-/** Trigger nodes that are remembered, the last polled ones. State is about 5 kB, at most 150 kB. */
+/** Trigger nodes that are remembered, the last polled ones and those that poll. State is about 5 kB, at most 150 kB. */
 const MAX_NODES = 200;
 
 const nodes = new Map<string, KnownNode>();
@@ -73,9 +73,10 @@ export function beginPoll(ctx: IPollFunctions): PollTurn | undefined {
 	const underWay = { data, until: startedAt + budgetMs };
 	nodes.delete(key);
 	nodes.set(key, { ...known, underWay });
-	for (const oldest of nodes.keys()) {
+	for (const [oldest, { underWay: its }] of nodes) {
 		if (nodes.size <= MAX_NODES) break;
-		nodes.delete(oldest);
+		// Forgotten while it polls, a node would lose what it found.
+		if (!its || startedAt >= its.until) nodes.delete(oldest);
 	}
 
 	const isCurrent = () => nodes.get(key)?.underWay === underWay;

@@ -531,6 +531,19 @@ describe('n8n repeats a poll, or hands out state that is too old', () => {
 		expect(ids(await pollOnce(before))).toHaveLength(104);
 	});
 
+	test('more triggers that poll at the same moment than are remembered miss nothing', async () => {
+		await start();
+		seed({ id: 'old' });
+		const options = { baseUrl: emulator.url, apiKey: emulator.apiKey };
+		const all = Array.from({ length: 210 }, () => ({ workflowId: newWorkflowId() }));
+		const { staticData } = await poll({ ...options, ...all[0]!, staticData: {} });
+		seed({ id: 'new', created_at: pass(1) });
+		const results = await Promise.all(
+			all.map(async (own) => await poll({ ...options, ...own, staticData })),
+		);
+		expect(results.filter((result) => ids(result).join() !== 'new')).toHaveLength(0);
+	});
+
 	test('a renamed node starts afresh, as its static data does', async () => {
 		const { before, pollOnce } = await overdue('scheduler');
 		expect(ids(await pollOnce(before))).toHaveLength(104);
