@@ -7,12 +7,12 @@ const pending: Array<Promise<string[]>> = [];
 const name = ({ method, path }: LoggedRequest) => `${method} ${path}`;
 
 /** Fails the test in whose time something broke the contract, or the file when it was over already. */
-async function settle(): Promise<void> {
+async function failOnProblems(): Promise<void> {
 	const problems = (await Promise.all(pending.splice(0))).flat();
 	if (problems.length > 0) throw new Error(`Against mirage-api.json:\n${problems.join('\n')}`);
 }
-afterEach(settle);
-afterAll(settle);
+afterEach(failOnProblems);
+afterAll(failOnProblems);
 
 /** Holds every request that reaches an emulator against the contract. */
 export function watchRequests(): void {
