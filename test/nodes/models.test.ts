@@ -4,6 +4,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../harness/emulator/emulator';
 import type { InputItem } from '../harness/engine/built-in-nodes';
 import type { RunOptions } from '../harness/engine/engine';
+import { ranged, startFileServer } from '../harness/engine/fileServer';
 import { readableError } from '../harness/engine/forPeople';
 import { fileOf, media, portrait, sha256, upright, voice } from '../harness/engine/inputs';
 import { byId, runNode } from '../harness/engine/oneNode';
@@ -244,6 +245,50 @@ describe('the spending limit', () => {
 		const settings = { onError: 'continueRegularOutput' as const };
 		const run = await create(limited({ spendingLimit: 1 }), [bad, item(5)], {}, settings);
 		expect(run.outputs()[1]!.json).toMatchObject({ id: mirage.videos()[0]!.id });
+	});
+
+	it('names the item without a price, also behind one whose check failed', async () => {
+		const broken = { files: { data: fileOf(Buffer.from('no picture')), audio: voice() } };
+		const other = { model: 'other', modelId: 'mirage-next', options: { spendingLimit: 5 } };
+		const goOn = { onError: 'continueRegularOutput' } as const;
+		const run = await create(other, [broken, item()], {}, goOn);
+		const hints = run.outputs().map(({ json }) => json.error);
+		expect([run.error?.message, ...hints].join()).toMatch(/item 1 cannot be estimated/);
+		expect(posts()).toEqual([]);
+	});
+
+	it('does not count an item that is not going to be started', async () => {
+		const settings = { onError: 'continueRegularOutput' } as const;
+		const parameters = {
+			...limited({ spendingLimit: 5.4 }),
+			waitForCompletion: true,
+			outputField: '={{ $itemIndex === 0 ? "" : "data" }}',
+		};
+		const run = await create(parameters, [item(35), item(35)], {}, settings);
+		expect(run.error?.message).toBeUndefined();
+		expect(mirage.videos()).toHaveLength(1);
+	});
+
+	it('names what an earlier try has started when it refuses the next', async () => {
+		const sounds = [ranged(silence(5)), ranged(silence(55))];
+		const files = await startFileServer({
+			'/speech.wav': (response, request) => sounds[posts().length < 2 ? 0 : 1]!(response, request),
+		});
+		mirage.fault({ route: 'POST /v1/videos', after: 1, fault: { kind: 'status', status: 422 } });
+		const parameters = {
+			...limited({ spendingLimit: 5, concurrency: 1 }),
+			audioSource: 'url',
+			audioUrl: `${files.url}/speech.wav`,
+		};
+		const settings = { retryOnFail: true, maxTries: 2, waitBetweenTries: 0 };
+		try {
+			const run = await create(parameters, [item(), item()], {}, settings);
+			expect(run.error!.message).toMatch(/spending limit of 5\.00 USD/);
+			expect(mirage.videos()).toHaveLength(1);
+			expect(readableError(run, mirage.apiKey)).toContain(mirage.videos()[0]!.id);
+		} finally {
+			await files.close();
+		}
 	});
 
 	it.each([-1, 'abc'])('a limit of %s is refused', async (spendingLimit) => {

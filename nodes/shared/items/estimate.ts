@@ -51,30 +51,33 @@ export function estimateCaptions(seconds: number | undefined): Estimate {
 	return { billedMinutes, price: usd(billedMinutes * CAPTIONS_USD_PER_MINUTE), basis: 'file' };
 }
 
+/** Estimates by the index of their items: some may be left out, and the order is any. */
+type Estimates = readonly Estimate[] | ReadonlyMap<number, Estimate>;
+
 /** The sum of estimates, and the items that have no price. */
-export function sumOf(estimates: readonly Estimate[]) {
-	const withoutPrice = estimates.flatMap(({ price }, index) =>
-		price === undefined ? [index] : [],
-	);
+export function sumOf(estimates: Estimates) {
+	const all = [...estimates.entries()].sort(([a], [b]) => a - b);
+	const withoutPrice = all.flatMap(([i, { price }]) => (price === undefined ? [i] : []));
 	const add = (key: 'price' | 'billedSeconds' | 'billedMinutes') =>
-		estimates.reduce((sum, estimate) => sum + (estimate[key] ?? 0), 0);
+		all.reduce((sum, [, estimate]) => sum + (estimate[key] ?? 0), 0);
 	return {
+		count: all.length,
 		price: usd(add('price')),
 		billedSeconds: add('billedSeconds'),
 		billedMinutes: add('billedMinutes'),
-		guessed: estimates.some(({ basis }) => basis === 'text'),
+		guessed: all.some(([, { basis }]) => basis === 'text'),
 		withoutPrice,
 	};
 }
 
 /** A sum in words: "6 videos, 216 s billed, about 32.40 USD at list price". */
-export function inWords(estimates: readonly Estimate[], one: string, many: string): string {
-	const { price, billedSeconds, billedMinutes, withoutPrice } = sumOf(estimates);
+export function inWords(estimates: Estimates, one: string, many: string): string {
+	const { count, price, billedSeconds, billedMinutes, withoutPrice } = sumOf(estimates);
 	const billed = billedSeconds > 0 ? `${billedSeconds} s billed` : `${billedMinutes} min billed`;
 	return [
-		`${estimates.length} ${estimates.length === 1 ? one : many}`,
+		`${count} ${count === 1 ? one : many}`,
 		billedSeconds + billedMinutes > 0 && billed,
-		withoutPrice.length < estimates.length && `about ${price.toFixed(2)} USD at list price`,
+		withoutPrice.length < count && `about ${price.toFixed(2)} USD at list price`,
 		withoutPrice.length > 0 && `no price known for item ${rangesOf(withoutPrice)}`,
 	]
 		.filter(Boolean)
@@ -116,11 +119,7 @@ export function spendingLimit(ctx: IExecuteFunctions): number {
  * Refuses a run that would cost more than its spending limit, before anything is sent. What cannot be
  * estimated counts as over the limit, unless a person allows it. Throws `NodeOperationError`.
  */
-export function checkSpending(
-	ctx: IExecuteFunctions,
-	estimates: readonly Estimate[],
-	limit: number,
-): void {
+export function checkSpending(ctx: IExecuteFunctions, estimates: Estimates, limit: number): void {
 	if (limit === 0) return;
 	const { price, withoutPrice, guessed } = sumOf(estimates);
 	const allowed = ctx.getNodeParameter('options.allowUnknownCost', 0, false) === true;

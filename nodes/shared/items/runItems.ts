@@ -18,7 +18,7 @@ export interface ItemPlan<Checked> {
 	concurrency: number;
 	/** Reads and checks one item's input, without starting anything. */
 	check(itemIndex: number): Promise<Checked>;
-	/** Looks at all items together once they are checked; what it throws refuses the run before anything is sent. */
+	/** Looks at all items together once they are checked; the `NodeError` that it throws refuses the run before anything is sent. */
 	approve?(): void;
 	/** Does the work for one item and gives its output items, or the rest of the work. */
 	run(checked: Checked, itemIndex: number): Promise<INodeExecutionData[] | Rest>;
@@ -68,7 +68,12 @@ export async function runItems<Checked>(
 
 	await step(concurrency, async (i) => void checked.set(i, await plan.check(i)));
 	if (isOver()) throw runError(ends, record);
-	plan.approve?.();
+	try {
+		plan.approve?.();
+	} catch (error) {
+		// An earlier try of the run may have started jobs.
+		throw runError([{ error: error as NodeError }], record);
+	}
 
 	await step(concurrency, async (i) => {
 		if (isOver()) return;

@@ -80,17 +80,18 @@ export async function startVideos<Input>(
 	const wait = ctx.getNodeParameter('waitForCompletion', 0, false) === true;
 	const waitMinutes = timeoutMinutes(ctx);
 	const videos = finishedVideos(ctx, { ...pollPauses(ctx), timeoutMs: waitMinutes * 60_000 });
-	const started: Estimate[] = [];
+	const started = new Map<number, Estimate>();
 	const output = await runItems(ctx, {
 		concurrency,
 		record,
-		check: async (i) => ({ input: await check(i), fileField: fileFieldOf(ctx, i, wait) }),
-		approve: () => checkSpending(ctx, [...estimated.values()], limit),
+		// The estimate comes last: only what passed everything is counted.
+		check: async (i) => ({ fileField: fileFieldOf(ctx, i, wait), input: await check(i) }),
+		approve: () => checkSpending(ctx, estimated, limit),
 		run: async ({ input, fileField }, i) => {
 			const billed = { kind: start.kind, inputs: start.inputs(input) };
 			const video = await record.once<Video>(i, billed, async () => {
 				const created = await start.create(input, i, { limiter, record });
-				started.push(estimated.get(i)!);
+				started.set(i, estimated.get(i)!);
 				return created;
 			});
 			if (!wait) return [{ json: jsonOf(video) }];
@@ -129,11 +130,10 @@ async function estimateItems<Input>(
 			return [{ json: { ...json, ...estimated.get(i) }, ...(binary ? { binary } : {}) }];
 		},
 	});
-	const estimates = [...estimated.values()];
 	const perMinute = DOCUMENTED[bucket] ?? Infinity;
-	const minutes = Math.round(Math.max(0, estimates.length - perMinute) / perMinute);
+	const minutes = Math.round(Math.max(0, estimated.size - perMinute) / perMinute);
 	ctx.addExecutionHints({
-		message: `Nothing was sent. A run would start ${inWords(estimates, ...names)}.${minutes > 0 ? ` Mirage's rate limit lets it take about ${minutes} minute${minutes === 1 ? '' : 's'}.` : ''}`,
+		message: `Nothing was sent. A run would start ${inWords(estimated, ...names)}.${minutes > 0 ? ` Mirage's rate limit lets it take about ${minutes} minute${minutes === 1 ? '' : 's'}.` : ''}`,
 		location: 'outputPane',
 		type: 'info',
 	});
@@ -147,10 +147,10 @@ const CHECKED_TOGETHER = 3;
 function hintStarted<Input>(
 	ctx: IExecuteFunctions,
 	{ names }: VideoStart<Input>,
-	started: readonly Estimate[],
+	started: ReadonlyMap<number, Estimate>,
 	waited: boolean,
 ): void {
-	if (started.length === 0) return;
+	if (started.size === 0) return;
 	const children = ctx.getChildNodes(ctx.getNode().name);
 	const waitsLater = children.some(({ type }) => /mirageWaitForVideo$/i.test(type));
 	const next =
