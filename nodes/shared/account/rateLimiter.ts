@@ -52,6 +52,8 @@ interface QueuedRequest extends Waiter {
 	joinedAt: number;
 	/** Counts those that were chosen, so that who was refused gets its place back. */
 	turn: number;
+	/** When it began to prepare, in ms. */
+	preparesSince: number;
 	told: boolean;
 	stopped: boolean;
 	retryAfterMs?: number;
@@ -60,6 +62,8 @@ interface QueuedRequest extends Waiter {
 
 /** Requests that may be prepared before their turn, where preparing takes longer than the interval. */
 const MOST_PREPARED = 4;
+/** Who prepares for longer than this keeps nobody from preparing, in ms. */
+const SLOW_PREPARATION_MS = 60_000;
 
 /**
  * The rate limiter of one bucket of one account, shared by all executions of the process.
@@ -113,6 +117,7 @@ export class BucketLimiter {
 				state: 'waiting',
 				joinedAt: now,
 				turn: 0,
+				preparesSince: Infinity,
 				told: false,
 				stopped: false,
 				end: resolve,
@@ -163,7 +168,8 @@ export class BucketLimiter {
 		for (;;) {
 			const places = placesLeft(this.interval, now, this.underWay.size);
 			const dueIn = this.interval.nextAt - now;
-			this.choose(isOpen ? places : this.mayPrepare(), dueIn <= 0 && places > 0);
+			const slow = this.next.filter((entry) => slowIn(entry, now) <= 0).length;
+			this.choose((isOpen ? places : this.mayPrepare()) + slow, dueIn <= 0 && places > 0);
 			if (places <= 0) break;
 			if (dueIn > 0) {
 				this.tellWaiting(now);
@@ -174,7 +180,9 @@ export class BucketLimiter {
 			void this.send(entry, now);
 		}
 		this.tellWaiting(now);
-		return undefined;
+		const slowSoon = this.next.map((entry) => slowIn(entry, now)).filter((ms) => ms > 0);
+		const soonest = Math.min(...slowSoon);
+		return this.waiting.size > 0 && soonest < Infinity ? soonest : undefined;
 	}
 
 	/** Requests that may be chosen before their time has come. */
@@ -222,6 +230,7 @@ export class BucketLimiter {
 	private async prepare(entry: QueuedRequest, prepare: () => Promise<void>): Promise<void> {
 		entry.state = 'preparing';
 		const startedAt = this.clock.now();
+		entry.preparesSince = startedAt;
 		const preparing = prepare();
 		try {
 			await preparing;
@@ -325,3 +334,7 @@ export class BucketLimiter {
 		else this.waiting.delete(entry.run);
 	}
 }
+
+/** How soon an entry will have prepared for so long that others may, in ms; `Infinity` when it does not prepare. */
+const slowIn = ({ state, preparesSince }: Entry, now: number) =>
+	state === 'preparing' ? preparesSince + SLOW_PREPARATION_MS - now : Infinity;

@@ -140,6 +140,23 @@ it('speech that does not come lets others pass who need none', async () => {
 	expect((await clock.until(blocked)).kind).toBe('accepted');
 });
 
+it('speech that does not come holds up other speech for a minute, not until it is given up', async () => {
+	for (const tokens of [9, 0]) {
+		open();
+		const send = server(tokens, 25_000);
+		const quick = async () => await clock.sleep(2_000);
+		const hangs = async () => await clock.sleep(HOUR / 2);
+		const blocked = limiter.pass({ send: send('stuck'), prepare: hangs }, waiter());
+		const others = ['a', 'b', 'c', 'd'].map(async (name) =>
+			limiter.pass({ send: send(name), prepare: quick }, waiter()),
+		);
+		await clock.until(Promise.all(others));
+		expect(clock.now()).toBeLessThan(HOUR / 6);
+		expect(new Set(sent)).toEqual(new Set(['a', 'b', 'c', 'd']));
+		expect((await clock.until(blocked)).kind).toBe('accepted');
+	}
+});
+
 it('an error while preparing or sending ends that request alone', async () => {
 	const send = server(9);
 	const prepare = async () => {
