@@ -21,10 +21,13 @@ export function createRedact(key: string): Redact {
 	return (text) => (own ? text.replace(own, REMOVED) : text).replace(KEY_LIKE, REMOVED);
 }
 
-/** Matches a key of which any character may be percent-encoded or have backslashes before it. */
+/**
+ * Matches a key of which any character may be percent-encoded or have backslashes before it. Backslashes count
+ * from their first on: else a text of nothing but backslashes takes time that grows with its square.
+ */
 function patternOf(key: string): string {
 	return Array.from(key, (character) => {
-		const plain = `\\\\*${character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')}`;
+		const plain = `(?:(?<!\\\\)\\\\+)?${character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')}`;
 		const bytes = Buffer.from(character).toString('hex').replace(/../g, '%$&');
 		return `(?:${plain}|${bytes}${character === ' ' ? '|\\+' : ''})`;
 	}).join('');

@@ -261,6 +261,15 @@ describe('a key that the server says back is neither shown, logged nor stored', 
 		expect(JSON.stringify([result.stored, logLines()])).not.toContain(other);
 	});
 
+	it('and looking for it in an answer of backslashes does not bring n8n to a halt', async () => {
+		const detail = '\\'.repeat(100_000);
+		mirage.fault({ fault: { kind: 'status', status: 402, body: { detail } } });
+		const since = performance.now();
+		const result = await run(mirage, POSTS['POST /v1/videos']!, [item()]);
+		expect(result.status).not.toBe('success');
+		expect(performance.now() - since).toBeLessThan(5_000);
+	});
+
 	it('nor does it travel to the host that a redirect names', async () => {
 		mirage.fault({
 			route: 'GET /v1/videos/{video_id}/content',
