@@ -336,5 +336,5 @@ export class BucketLimiter {
 }
 
 /** How soon an entry will have prepared for so long that others may, in ms; `Infinity` when it does not prepare. */
-const slowIn = ({ state, preparesSince }: Entry, now: number) =>
+const slowIn = ({ state, preparesSince }: QueuedRequest, now: number) =>
 	state === 'preparing' ? preparesSince + SLOW_PREPARATION_MS - now : Infinity;
