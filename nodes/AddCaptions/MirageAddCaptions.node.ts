@@ -57,7 +57,7 @@ export class MirageAddCaptions implements INodeType {
 		group: ['transform'],
 		version: 1,
 		subtitle:
-			'={{ { videoId: "to a Mirage video", binary: "to a file", url: "to a file from a URL" }[$parameter["videoSource"]] }}',
+			'={{ { videoId: "To a Mirage Video", binary: "To a File", url: "To a File From a URL" }[$parameter["videoSource"]] }}',
 		description: 'Start adding captions (subtitles) to a video',
 		defaults: { name: 'Mirage Add Captions' },
 		usableAsTool: true,

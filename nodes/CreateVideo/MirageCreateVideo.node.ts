@@ -61,7 +61,7 @@ export class MirageCreateVideo implements INodeType {
 		group: ['transform'],
 		version: 1,
 		subtitle:
-			'={{ $parameter["audioSource"] === "text" ? "portrait + text" : "portrait + speech" }}',
+			'={{ $parameter["audioSource"] === "text" ? "Portrait + Text" : "Portrait + Speech" }}',
 		description: 'Start a talking-head video from a portrait and speech',
 		defaults: { name: 'Mirage Create Video' },
 		usableAsTool: true,

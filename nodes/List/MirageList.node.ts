@@ -25,7 +25,7 @@ export class MirageList implements INodeType {
 		group: ['input'],
 		version: 1,
 		subtitle:
-			'={{ { getMany: "get many", get: "get", download: "download" }[$parameter["operation"]] + ": " + { video: "video", captionTemplate: "caption template" }[$parameter["resource"]] }}',
+			'={{ { getMany: "Get Many", get: "Get", download: "Download" }[$parameter["operation"]] + ": " + { video: "Video", captionTemplate: "Caption Template" }[$parameter["resource"]] }}',
 		description: 'List, read and download videos, and list caption templates',
 		defaults: { name: 'Mirage List' },
 		usableAsTool: true,

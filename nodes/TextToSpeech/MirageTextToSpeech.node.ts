@@ -28,7 +28,7 @@ export class MirageTextToSpeech implements INodeType {
 		icon: mirageIcon('text-to-speech'),
 		group: ['transform'],
 		version: 1,
-		subtitle: '={{ $parameter["voiceId"] ? "voice " + $parameter["voiceId"] : "no voice yet" }}',
+		subtitle: '={{ $parameter["voiceId"] ? "Voice " + $parameter["voiceId"] : "No Voice Yet" }}',
 		description: 'Turn text into spoken audio with a Mirage voice',
 		defaults: { name: 'Mirage Text to Speech' },
 		usableAsTool: true,

@@ -18,7 +18,8 @@ export class MirageTrigger implements INodeType {
 		icon: mirageIcon('trigger'),
 		group: ['trigger'],
 		version: 1,
-		subtitle: '={{ [$parameter["events"]].flat().join(", ") }}',
+		subtitle:
+			'={{ [$parameter["events"]].flat().map((event) => String(event).charAt(0).toUpperCase() + String(event).slice(1)).join(", ") }}',
 		description: 'Starts the workflow when a Mirage video has finished',
 		defaults: { name: 'Mirage Trigger' },
 		polling: true,
