@@ -44,13 +44,17 @@ export function overlayOutputs(ctx: IExecuteFunctions): (started: StartedOverlay
 	};
 }
 
+/** Places that are believed: a job has four texts at most. */
+const MOST_TEXTS = 100;
+
 /** The results of a job by the place of their text, from 0; whatever is no result is left out. */
 function resultsIn({ results }: TextOverlay): Map<number, TextOverlayResult> {
 	const given: unknown[] = Array.isArray(results) ? results : [];
 	const isResult = (each: unknown): each is TextOverlayResult =>
 		typeof each === 'object' && each !== null;
+	// A list is made that reaches to the last place: a wrong one must not fill n8n's memory.
 	const placeOf = ({ index }: TextOverlayResult, place: number) =>
-		Number.isInteger(index) ? index : place;
+		Number.isInteger(index) && index >= 0 && index < MOST_TEXTS ? index : place;
 	return new Map(
 		given.filter(isResult).map((result, place) => [placeOf(result, place), result] as const),
 	);

@@ -394,6 +394,19 @@ describe('a job that failed', () => {
 		]);
 	});
 
+	it.each([5e9, -1])('told at the place %s is in the output all the same', async (index) => {
+		const results = [{ index, text: 'One', status: 'COMPLETE', video_url: null }];
+		const body = { id: 'job_1', status: 'COMPLETE', created_at: 1, results };
+		mirage.fault({
+			route: 'GET /v1/meta/text_overlays/{text_overlay_id}',
+			fault: { kind: 'status', status: 200, body },
+		});
+		const parameters = { operation: 'get', downloadVideos: false };
+		const run = await overlay(parameters, [{ json: { id: 'job_1' } }]);
+		expect(run.error?.message).toBeUndefined();
+		expect(run.outputs().map(({ json }) => json.text)).toEqual(['One']);
+	});
+
 	it('without a result is not passed over', async () => {
 		mirage.fault({
 			route: 'GET /v1/meta/text_overlays/{text_overlay_id}',
