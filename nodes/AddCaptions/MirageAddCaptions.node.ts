@@ -19,6 +19,7 @@ import {
 	mirageIcon,
 	startOperation,
 	videoLocator,
+	withToolForm,
 	rateLimitHint,
 } from '../shared/descriptions/fields';
 import type { FileRule } from '../shared/files/checkFile';
@@ -48,6 +49,13 @@ const VIDEO: FileRule = {
 				},
 };
 
+/** The place that needs no file. */
+const mirageVideo = {
+	name: 'Mirage Video',
+	value: 'videoId',
+	description: 'Use a video that Mirage made and that is complete',
+};
+
 /** Starts captions for a video of the account, an uploaded file, or a file behind a URL. */
 export class MirageAddCaptions implements INodeType {
 	description: INodeTypeDescription = {
@@ -60,7 +68,12 @@ export class MirageAddCaptions implements INodeType {
 			'={{ { videoId: "To a Mirage Video", binary: "To a File", url: "To a File From a URL" }[$parameter["videoSource"]] }}',
 		description: 'Start adding captions (subtitles) to a video',
 		defaults: { name: 'Mirage Add Captions' },
-		usableAsTool: true,
+		usableAsTool: {
+			replacements: {
+				description:
+					'Paid. Start captions for a finished Mirage video. It returns the ID of a new video at once; ask for it later.',
+			},
+		},
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
@@ -71,22 +84,17 @@ export class MirageAddCaptions implements INodeType {
 				{ operation: ['create'] },
 			),
 			startOperation('captions', 'Add captions to a video'),
-			{
-				displayName: 'Video Source',
-				name: 'videoSource',
-				type: 'options',
-				options: [
-					{
-						name: 'Mirage Video',
-						value: 'videoId',
-						description: 'Use a video that Mirage made and that is complete',
-					},
-					fileSources.binary,
-					fileSources.url,
-				],
-				default: 'videoId',
-				description: 'Where the video comes from',
-			},
+			...withToolForm(
+				{
+					displayName: 'Video Source',
+					name: 'videoSource',
+					type: 'options',
+					options: [mirageVideo, fileSources.binary, fileSources.url],
+					default: 'videoId',
+					description: 'Where the video comes from',
+				},
+				{ options: [mirageVideo, fileSources.url] },
+			),
 			videoLocator({
 				description: 'Video to add captions to. It must be complete.',
 				defaultId: '={{ $json.id }}',

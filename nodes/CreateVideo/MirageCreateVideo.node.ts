@@ -19,6 +19,7 @@ import {
 	sourceField,
 	startOperation,
 	voiceIdField,
+	withToolForm,
 	rateLimitHint,
 } from '../shared/descriptions/fields';
 import { estimateVideo } from '../shared/items/estimate';
@@ -33,7 +34,7 @@ const clipShown = { ...fromClip, model: [{ _cnd: { not: DEFAULT_VIDEO_MODEL } }]
 
 /** The portrait. The first model takes nothing else, the others take a clip as well. */
 const portraitFields = (rules: { show?: Show; hide?: Show }) => [
-	sourceField('Image', 'Where the portrait comes from', rules),
+	...sourceField('Image', 'Where the portrait comes from', rules),
 	...fileFields({
 		prefix: 'image',
 		label: 'Image',
@@ -64,7 +65,12 @@ export class MirageCreateVideo implements INodeType {
 			'={{ $parameter["audioSource"] === "text" ? "Portrait + Text" : "Portrait + Speech" }}',
 		description: 'Start a talking-head video from a portrait and speech',
 		defaults: { name: 'Mirage Create Video' },
-		usableAsTool: true,
+		usableAsTool: {
+			replacements: {
+				description:
+					'Paid. Start a talking-head video from a portrait and a text. It returns an ID at once; ask for the video later.',
+			},
+		},
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'mirageApi', required: true }],
@@ -124,7 +130,7 @@ export class MirageCreateVideo implements INodeType {
 			},
 			...portraitFields({ show: { model: [DEFAULT_VIDEO_MODEL] } }),
 			...portraitFields({ hide: { model: [DEFAULT_VIDEO_MODEL], ...fromClip } }),
-			sourceField('Video', 'Where the clip of the person comes from', { show: clipShown }),
+			...sourceField('Video', 'Where the clip of the person comes from', { show: clipShown }),
 			...fileFields({
 				prefix: 'video',
 				label: 'Video',
@@ -133,14 +139,17 @@ export class MirageCreateVideo implements INodeType {
 				urlPlaceholder: 'e.g. https://example.com/person.mp4',
 				show: clipShown,
 			}),
-			{
-				displayName: 'Audio Source',
-				name: 'audioSource',
-				type: 'options',
-				options: [fileSources.binary, spokenText, fileSources.url],
-				default: 'binary',
-				description: 'Where the speech comes from',
-			},
+			...withToolForm(
+				{
+					displayName: 'Audio Source',
+					name: 'audioSource',
+					type: 'options',
+					options: [fileSources.binary, spokenText, fileSources.url],
+					default: 'binary',
+					description: 'Where the speech comes from',
+				},
+				{ options: [spokenText, fileSources.url], default: 'text' },
+			),
 			...fileFields({
 				prefix: 'audio',
 				label: 'Audio',

@@ -10,9 +10,10 @@ import { createTextOverlay, getTextOverlay } from '../shared/api/endpoints';
 import { concurrencyOption, rateLimitPatienceOption } from '../shared/items/runOptions';
 import {
 	fileFields,
-	fileSources,
 	mirageIcon,
 	outputField,
+	sourceField,
+	withToolForm,
 	waitingHint,
 } from '../shared/descriptions/fields';
 import type { FileRule } from '../shared/files/checkFile';
@@ -99,15 +100,7 @@ export class MirageMetaTextOverlay implements INodeType {
 				],
 				default: 'create',
 			},
-			{
-				displayName: 'Video Source',
-				name: 'videoSource',
-				type: 'options',
-				options: [fileSources.binary, fileSources.url],
-				default: 'binary',
-				description: 'Where the video comes from',
-				displayOptions: { show: creates },
-			},
+			...sourceField('Video', 'Where the video comes from', { show: creates }),
 			...fileFields({
 				prefix: 'video',
 				label: 'Video',
@@ -187,14 +180,17 @@ export class MirageMetaTextOverlay implements INodeType {
 				description:
 					'Whether to wait until the videos are rendered and output one item for each text. If off, the job is output as it is.',
 			},
-			{
-				displayName: 'Download Videos',
-				name: 'downloadVideos',
-				type: 'boolean',
-				default: true,
-				description: 'Whether to add the rendered video to each item as a file',
-				displayOptions: { show: waits },
-			},
+			...withToolForm(
+				{
+					displayName: 'Download Videos',
+					name: 'downloadVideos',
+					type: 'boolean',
+					default: true,
+					description: 'Whether to add the rendered video to each item as a file',
+					displayOptions: { show: waits },
+				},
+				{ default: false },
+			),
 			outputField({
 				defaultField: 'data',
 				what: 'the rendered video, an MP4 file',

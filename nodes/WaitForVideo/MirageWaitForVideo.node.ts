@@ -6,7 +6,13 @@ import type {
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
 
-import { mirageIcon, outputField, videoLocator, waitingHint } from '../shared/descriptions/fields';
+import {
+	mirageIcon,
+	outputField,
+	videoLocator,
+	withToolForm,
+	waitingHint,
+} from '../shared/descriptions/fields';
 import { searchVideos } from '../shared/methods/listSearch';
 import {
 	maxPollIntervalOption,
@@ -34,7 +40,12 @@ export class MirageWaitForVideo implements INodeType {
 			'={{ ({ keepWaiting: "In This Run", suspend: "Suspend the Execution", returnStatus: "Check Once" })[$parameter["whileProcessing"]] }}',
 		description: 'Wait until videos are finished, and download them',
 		defaults: { name: 'Mirage Wait for Video' },
-		usableAsTool: true,
+		usableAsTool: {
+			replacements: {
+				description:
+					'Free. Check whether Mirage videos are finished. While the status is not COMPLETE, ask again later.',
+			},
+		},
 		inputs: [NodeConnectionTypes.Main],
 		outputs:
 			'={{ $parameter["whileProcessing"] === "suspend" ? [{ type: "main", displayName: "Rendering" }, { type: "main", displayName: "Finished" }] : ["main"] }}',
@@ -53,32 +64,35 @@ export class MirageWaitForVideo implements INodeType {
 					'Video to wait for. By default it uses the ID from the node before, such as Mirage Create Video or Mirage Add Captions.',
 				defaultId: '={{ $json.id }}',
 			}),
-			{
-				displayName: 'How to Wait',
-				name: 'whileProcessing',
-				type: 'options',
-				noDataExpression: true,
-				options: [
-					{
-						name: 'In This Run',
-						value: 'keepWaiting',
-						description: 'Check until all videos are finished. Simplest to use.',
-					},
-					{
-						name: 'Suspend the Execution',
-						value: 'suspend',
-						description:
-							'Put the execution aside while videos render. It takes no memory and survives a restart of n8n.',
-					},
-					{
-						name: 'Check Once',
-						value: 'returnStatus',
-						description: 'Check each video once and go on with whatever state it is in',
-					},
-				],
-				default: 'keepWaiting',
-				description: 'What to do as long as videos are still being rendered',
-			},
+			...withToolForm(
+				{
+					displayName: 'How to Wait',
+					name: 'whileProcessing',
+					type: 'options',
+					noDataExpression: true,
+					options: [
+						{
+							name: 'In This Run',
+							value: 'keepWaiting',
+							description: 'Check until all videos are finished. Simplest to use.',
+						},
+						{
+							name: 'Suspend the Execution',
+							value: 'suspend',
+							description:
+								'Put the execution aside while videos render. It takes no memory and survives a restart of n8n.',
+						},
+						{
+							name: 'Check Once',
+							value: 'returnStatus',
+							description: 'Check each video once and go on with whatever state it is in',
+						},
+					],
+					default: 'keepWaiting',
+					description: 'What to do as long as videos are still being rendered',
+				},
+				{ default: 'returnStatus' },
+			),
 			{
 				displayName:
 					'Connect the <b>Rendering</b> output back to the input of this node, and go on from <b>Finished</b>. Test it with "Execute workflow": "Execute step" ends at the first pause.',
@@ -87,13 +101,16 @@ export class MirageWaitForVideo implements INodeType {
 				default: '',
 				displayOptions: { show: { whileProcessing: ['suspend'] } },
 			},
-			{
-				displayName: 'Download Video',
-				name: 'downloadVideo',
-				type: 'boolean',
-				default: true,
-				description: 'Whether to add the finished video as a file to the item',
-			},
+			...withToolForm(
+				{
+					displayName: 'Download Video',
+					name: 'downloadVideo',
+					type: 'boolean',
+					default: true,
+					description: 'Whether to add the finished video as a file to the item',
+				},
+				{ default: false },
+			),
 			outputField({
 				defaultField: 'data',
 				what: 'the finished video',

@@ -109,21 +109,42 @@ export const fileSources = {
 	},
 } satisfies Record<string, INodePropertyOptions>;
 
-/** A `…Source` parameter with the two places that every file can come from. */
+/**
+ * A parameter, and the form of it that an agent's tool shows: files cannot go in or out of a tool, and an
+ * agent does not wait. n8n knows a tool by the name of its type, which ends with `Tool`.
+ */
+export function withToolForm(
+	property: INodeProperties,
+	tool: Partial<INodeProperties>,
+): INodeProperties[] {
+	const { displayOptions } = property;
+	const forTools = (isTool: boolean) => ({
+		displayOptions: { ...displayOptions, show: { ...displayOptions?.show, '@tool': [isTool] } },
+	});
+	return [
+		{ ...property, ...forTools(false) },
+		{ ...property, ...tool, ...forTools(true) },
+	];
+}
+
+/** A `…Source` parameter with the two places that every file can come from; a tool has only URLs. */
 export function sourceField(
 	label: string,
 	description: string,
 	{ show, hide }: { show?: Show; hide?: Show },
-): INodeProperties {
-	return {
-		displayName: `${label} Source`,
-		name: `${label.toLowerCase()}Source`,
-		type: 'options',
-		options: [fileSources.binary, fileSources.url],
-		default: 'binary',
-		description,
-		...shown(show, hide),
-	};
+): INodeProperties[] {
+	return withToolForm(
+		{
+			displayName: `${label} Source`,
+			name: `${label.toLowerCase()}Source`,
+			type: 'options',
+			options: [fileSources.binary, fileSources.url],
+			default: 'binary',
+			description,
+			...shown(show, hide),
+		},
+		{ options: [fileSources.url], default: 'url' },
+	);
 }
 
 /** The two parameters behind a `…Source`: the binary field, and the address. */

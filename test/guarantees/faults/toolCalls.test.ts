@@ -6,6 +6,7 @@ import { START, runWorkflow, type NodeSpec, type RunResult } from '../../harness
 import { startFileServer, whole, type FileServer } from '../../harness/engine/fileServer';
 import { RETRY, retryExecution, startAccount, toldBy, withLimits } from './cases';
 import { media } from '../../harness/engine/inputs';
+import { byId } from '../../harness/engine/oneNode';
 
 withLimits({ readPatienceMs: 20, firstPauseMs: 2 });
 
@@ -100,6 +101,24 @@ describe.each([
 		expect(toldBy(result)).toBe('');
 		expect(speeches()).toBe(1);
 		expect(videoIds()).toEqual(idsIn(result));
+	});
+
+	it('makes a video with nothing filled in but a picture, a voice and the text', async () => {
+		const { imageUrl, voiceId, text } = videoTool().parameters as IDataObject;
+		const tool = { ...videoTool(), parameters: { imageUrl, voiceId, text } as never };
+		const result = await callTool(kind, tool, { arguments: [{ text: 'Hello' }] });
+		expect(toldBy(result)).toBe('');
+		expect(videoIds()).toEqual(idsIn(result));
+	});
+
+	it('is told at once that a video still renders, without a file', async () => {
+		mirage.setOutcome('video_source', { status: 'PROCESSING' });
+		const tool = {
+			type: 'mirageWaitForVideoTool',
+			parameters: { videoId: byId('video_source') as never },
+		};
+		const result = await callTool(kind, tool, { arguments: [{}] });
+		expect(answersOf(result)[0]).toMatch(/PROCESSING/);
 	});
 
 	it('never sends a video again that may have been accepted, whoever tries: n8n or the model', async () => {

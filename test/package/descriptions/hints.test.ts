@@ -1,5 +1,6 @@
 import type { INodeParameters } from 'n8n-workflow';
 
+import { isToolForm } from '../docs/node-descriptions';
 import { allNodes } from './allNodes';
 
 const descriptionOf = (name: string) =>
@@ -8,7 +9,8 @@ const descriptionOf = (name: string) =>
 /** What the output panel says while the node runs: hints whose condition, a plain expression, holds. */
 function hintsWhileRunning(name: string, parameters: INodeParameters): string[] {
 	const { hints = [], properties } = descriptionOf(name);
-	const defaults = Object.fromEntries(properties.map((each) => [each.name, each.default]));
+	const panel = properties.filter((each) => !isToolForm(each));
+	const defaults = Object.fromEntries(panel.map((each) => [each.name, each.default]));
 	const holds = (condition = '={{ true }}') => {
 		const expression = condition.replace(/^=\{\{|\}\}$/g, '');
 		return (

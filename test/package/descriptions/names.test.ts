@@ -1,6 +1,7 @@
 import type { INodeProperties, INodePropertyCollection, INodePropertyOptions } from 'n8n-workflow';
 
 import { MirageApi } from '../../../credentials/MirageApi.credentials';
+import { isToolForm } from '../docs/node-descriptions';
 import { allNodes } from './allNodes';
 
 /**
@@ -108,7 +109,7 @@ function written(properties: INodeProperties[]): Record<string, unknown> {
 	const table: Record<string, unknown> = {};
 	for (const property of properties) {
 		const { name, type, options = [], default: start } = property;
-		if (type === 'notice') continue;
+		if (type === 'notice' || isToolForm(property)) continue;
 		if (type === 'collection')
 			table[name] = { ...(table[name] as object), ...written(options as INodeProperties[]) };
 		else if (type === 'fixedCollection')

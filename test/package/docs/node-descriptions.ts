@@ -79,3 +79,7 @@ function toolDescription(description: INodeTypeDescription): INodeTypeDescriptio
 		properties: [...extra, ...description.properties],
 	};
 }
+
+/** Whether a parameter is the form that only an agent's tool shows. */
+export const isToolForm = ({ displayOptions }: Pick<INodeProperties, 'displayOptions'>) =>
+	displayOptions?.show?.['@tool']?.[0] === true;

@@ -16,7 +16,7 @@ import type {
 	INodeTypeDescription,
 } from 'n8n-workflow';
 
-import { credential, nodeDescriptions, PACKAGE } from './node-descriptions';
+import { credential, isToolForm, nodeDescriptions, PACKAGE } from './node-descriptions';
 
 const PROJECT = join(__dirname, '..', '..', '..');
 const EXAMPLE_ITEMS = join(__dirname, 'example-items.json');
@@ -42,7 +42,7 @@ export const pages: NodePage[] = [
 	...nodeDescriptions.map((description) => ({
 		path: `docs/nodes/${pageName(description)}.md`,
 		facts: factsOf(description),
-		properties: description.properties,
+		properties: description.properties.filter((each) => !isToolForm(each)),
 	})),
 	{
 		path: 'docs/credential.md',
@@ -132,7 +132,9 @@ function choicesOf(property: INodeProperties): INodePropertyOptions[] {
 
 /** When a parameter is on the panel, in words; empty for one that always is. */
 function whenShown(property: INodeProperties, all: INodeProperties[]): string {
-	const { show = {}, hide = {} } = property.displayOptions ?? {};
+	const { show: allShow = {}, hide = {} } = property.displayOptions ?? {};
+	// Each parameter of the panel that has a form for tools is for everything else.
+	const show = Object.fromEntries(Object.entries(allShow).filter(([path]) => path !== '@tool'));
 	const conditions = (rules: typeof show, joiner: string) =>
 		Object.entries(rules).map(([path, values]) => {
 			const name = path.replace(/^\//, '');
