@@ -39,7 +39,6 @@ const read = (file: string) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8
 const OTHER_NODES: Record<string, number> = {
 	'n8n-nodes-base.manualTrigger': 1,
 	'n8n-nodes-base.webhook': 2,
-	'n8n-nodes-base.respondToWebhook': 1.1,
 	'n8n-nodes-base.removeDuplicates': 2,
 	'n8n-nodes-base.scheduleTrigger': 1.2,
 	'n8n-nodes-base.hubspotTrigger': 1,
@@ -58,10 +57,6 @@ const OTHER_NODES: Record<string, number> = {
 	'@n8n/n8n-nodes-langchain.memoryBufferWindow': 1.3,
 };
 
-/** Remove Duplicates has an output for what is new and one for what is known. */
-const outputsOf = (type: string): Array<'main'> =>
-	type.endsWith('.removeDuplicates') ? ['main', 'main'] : ['main'];
-
 /** Descriptions for the check: of this package's nodes in full, of the others type and version. */
 const describeIn = (workflow: WorkflowFile) => (type: string) => {
 	const own = describeStored(type);
@@ -71,7 +66,7 @@ const describeIn = (workflow: WorkflowFile) => (type: string) => {
 		.flatMap(({ parameters }) => Object.keys(parameters));
 	return {
 		version: OTHER_NODES[type],
-		outputs: outputsOf(type),
+		outputs: ['main'],
 		properties: [...new Set(names)].map((name) => anyValue(name)),
 	} as Partial<INodeTypeDescription> as INodeTypeDescription;
 };
@@ -201,13 +196,12 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 			description: '',
 			defaults: { name },
 			inputs: ['main'],
-			outputs: outputsOf(node.type),
+			outputs: ['main'],
 			properties: Object.keys(node.parameters).map(anyValue),
 		} as INodeTypeDescription;
 
 		async execute(this: import('n8n-workflow').IExecuteFunctions) {
 			const output: INodeExecutionData[] = [];
-			const discarded: INodeExecutionData[] = [];
 			const items = this.getInputData();
 			for (const [index, item] of items.entries()) {
 				const parameters: IDataObject = {};
@@ -225,7 +219,7 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 						break;
 					case 'n8n-nodes-base.removeDuplicates': {
 						const value = String(parameters.dedupeValue);
-						(seenValues.has(value) ? discarded : output).push({ ...item, pairedItem });
+						if (!seenValues.has(value)) output.push({ ...item, pairedItem });
 						seenValues.add(value);
 						break;
 					}
@@ -250,7 +244,7 @@ function standIn(node: INode, answers: Answers, calls: Call[]): string {
 				}
 				if (node.executeOnce) break;
 			}
-			return outputsOf(node.type).length > 1 ? [output, discarded] : [output];
+			return [output];
 		}
 	}
 	return registerNode(StandIn as never);
@@ -494,26 +488,19 @@ describe('what an imported workflow does, with stand-ins for all services but Mi
 		expect(mirage.videos()).toHaveLength(1);
 	});
 
-	test('the webhook: a row that is delivered twice gets one video, and the second delivery its answer', async () => {
-		const file = 'webhook-paid-once.json';
+	test('the webhook: a row that is delivered twice gets one video', async () => {
 		await startMirage();
 		const deliver = async (id: string) => {
 			const body = { id, portraitUrl, voiceId: 'my-voice', text: `Hello ${id}.` };
-			const echo = ({ item }: Call) => [item.json];
-			const { run, calls } = await runExample(file, [{ body }], {
-				'Respond: Started': echo,
-				'Respond: Known': echo,
-			});
+			const { run } = await runExample('webhook-paid-once.json', [{ body }], {});
 			expect(said(run)).toEqual([]);
-			return { run, answers: calls.map(({ parameters }) => parameters.responseBody) };
+			return run;
 		};
 		const first = await deliver('deal-1');
-		const [video] = mirage.videos();
-		expect(first.answers).toEqual([{ started: true, video: video!.id }]);
-		const [item] = first.run.outputs('Your Next Node');
-		expect(await first.run.file(item, 'data')).toEqual(readFileSync(MEDIA.generated));
+		const [item] = first.outputs('Your Next Node');
+		expect(await first.file(item, 'data')).toEqual(readFileSync(MEDIA.generated));
 
-		expect((await deliver('deal-1')).answers).toEqual([{ started: false, known: 'deal-1' }]);
+		await deliver('deal-1');
 		expect(mirage.videos()).toHaveLength(1);
 		await deliver('deal-2');
 		expect(mirage.videos()).toHaveLength(2);
