@@ -236,9 +236,11 @@ export class N8nServer {
 			logFile: this.logFile,
 		});
 		this.child = child;
-		child.once('close', () => {
+		// Before anyone else waits for its end, so that who does can start it again.
+		const forget = () => {
 			if (this.child === child) this.child = undefined;
-		});
+		};
+		void child.then(forget, forget);
 		try {
 			await this.untilHealthy(Date.now() + (this.options.startTimeoutMs ?? START_TIMEOUT_MS));
 			await this.logIn();

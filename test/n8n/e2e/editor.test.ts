@@ -6,15 +6,16 @@ import { N8N_VERSIONS } from '../install';
 import { openStage, until } from './stage';
 import { chain, createFromText, waitForVideo } from './workflows';
 
-/** What users look for, and a node that they must be offered. n8n cuts "Trigger" off the name. */
+/** What users look for, and a node that they must be offered. */
 const SEARCHES: Record<string, string> = {
 	mirage: 'Mirage Create Video',
+	'trigger mirage': 'Mirage Trigger',
 	'talking head': 'Mirage Create Video',
 	subtitles: 'Mirage Add Captions',
 	'text to speech': 'Mirage Text to Speech',
 };
 const FOUND_NAMES = [
-	'Mirage',
+	'Mirage Trigger',
 	'Mirage Add Captions',
 	'Mirage Create Video',
 	'Mirage List',
