@@ -62,7 +62,7 @@ export class MirageCreateVideo implements INodeType {
 		group: ['transform'],
 		version: 1,
 		subtitle:
-			'={{ $parameter["audioSource"] === "text" ? "Portrait + Text" : "Portrait + Speech" }}',
+			'={{ ($parameter["appearance"] === "video" && $parameter["model"] !== "mirage-video-1-latest" ? "Clip" : "Portrait") + ($parameter["audioSource"] === "text" ? " + Text" : " + Speech") }}',
 		description: 'Start a talking-head video from a portrait and speech',
 		defaults: { name: 'Mirage Create Video' },
 		usableAsTool: {

@@ -3,24 +3,15 @@
  * and progress of all sorts, with the shared watch and with the growing pauses that each execution would
  * keep for itself without it. `FIGURES=1 npx jest test/shared/account/renderHistories` prints the figures.
  */
-import type { INode } from 'n8n-workflow';
 
 import type { Job } from '../../../nodes/shared/account/jobSource';
 import { JobWatch } from '../../../nodes/shared/account/jobWatch';
 import { pauseAfter } from '../../../nodes/shared/account/pollSchedule';
 import { waitForJobs } from '../../../nodes/shared/account/waitForJobs';
 import { VirtualClock } from './virtualClock';
+import { node, TIMING } from './waitingNode';
 
 const START = 1_750_000_000_000;
-const TIMING = { pollIntervalMs: 5_000, maxPollIntervalMs: 30_000, timeoutMs: 3_600_000 };
-const node: INode = {
-	id: 'n',
-	name: 'Wait',
-	type: 'test',
-	typeVersion: 1,
-	position: [0, 0],
-	parameters: {},
-};
 
 /** A generator of numbers from 0 to 1 that a seed decides (mulberry32). */
 function seeded(seed: number): () => number {

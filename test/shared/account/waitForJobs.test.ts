@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NodeApiError, type INode } from 'n8n-workflow';
+import { NodeApiError } from 'n8n-workflow';
 
 import type { Job } from '../../../nodes/shared/account/jobSource';
 import { JobWatch } from '../../../nodes/shared/account/jobWatch';
@@ -17,17 +17,9 @@ import {
 } from '../../../nodes/shared/account/waitForJobs';
 import { suspensionMs } from '../../../nodes/WaitForVideo/suspend';
 import { VirtualClock } from './virtualClock';
+import { node, TIMING } from './waitingNode';
 
 const START = 1_700_000_000_000;
-const TIMING = { pollIntervalMs: 5_000, maxPollIntervalMs: 30_000, timeoutMs: 3_600_000 };
-const node: INode = {
-	id: 'n',
-	name: 'Wait',
-	type: 'test',
-	typeVersion: 1,
-	position: [0, 0],
-	parameters: {},
-};
 
 /** An error as the API functions throw it. */
 function apiError(status?: number, retryAfterMs?: number): NodeApiError {
